@@ -1,0 +1,1 @@
+"""Predict once, score many times: predictions, metrics with intervals, comparisons, pictures, reports."""

@@ -1,0 +1,96 @@
+"""Classification metrics of many weighted samples at once: (draws, rows) weights in, (draws,) values out.
+
+scikit-learn defines the same metrics for one vector of weights; the tests hold each of these to it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+ECE_BINS = 15
+
+
+def weighted_share(weights: np.ndarray, hits: np.ndarray) -> np.ndarray:
+    """Weighted share of the rows where `hits` (rows,) is true: (draws,)."""
+    return _ratio(weights @ hits.astype(np.float64), weights.sum(axis=1))
+
+
+def confusion_metrics(
+    weights: np.ndarray, truth: np.ndarray, decided: np.ndarray, classes: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """balanced_accuracy, and precision, recall and f1 by class and macro: "recall/<class>", "f1/macro".
+
+    truth, decided: (rows,) class indices. Undefined values are NaN (precision of a class never predicted),
+    and a macro mean with an undefined part is undefined too.
+    """
+    k = len(classes)
+    counts = (weights @ np.eye(k * k)[truth * k + decided]).reshape(-1, k, k)
+    right = np.diagonal(counts, axis1=1, axis2=2)
+    predicted, actual = counts.sum(axis=1), counts.sum(axis=2)
+    by_class = {
+        "precision": _ratio(right, predicted),
+        "recall": _ratio(right, actual),
+        "f1": _ratio(2 * right, predicted + actual),
+    }
+    metrics = {"balanced_accuracy": by_class["recall"].mean(axis=1)}
+    for name, values in by_class.items():
+        metrics[f"{name}/macro"] = values.mean(axis=1)
+        metrics |= {f"{name}/{label}": values[:, index] for index, label in enumerate(classes)}
+    return metrics
+
+
+def ranking_metrics(weights: np.ndarray, truth: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
+    """roc_auc and average_precision.
+
+    scores: (rows, classes). Two classes: of the second, the positive one. More: mean of one-versus-rest.
+    NaN where a sample lacks positives or negatives.
+    """
+    k = scores.shape[1]
+    pairs = [_ranking(weights, truth == c, scores[:, c]) for c in ([1] if k == 2 else range(k))]
+    auc, average_precision = np.mean(pairs, axis=0)
+    return {"roc_auc": auc, "average_precision": average_precision}
+
+
+def calibration_bins(
+    correct: np.ndarray, confidence: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, mean confidence and accuracy in 15 bins of equal width over 0-1; NaN in an empty bin."""
+    index = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
+    counts = np.bincount(index, minlength=ECE_BINS)
+    mean = _ratio(np.bincount(index, weights=confidence, minlength=ECE_BINS), counts)
+    accuracy = _ratio(np.bincount(index, weights=correct, minlength=ECE_BINS), counts)
+    return counts, mean, accuracy
+
+
+def expected_calibration_error(correct: np.ndarray, confidence: np.ndarray) -> float:
+    """Mean |accuracy - confidence| over the bins, weighted by rows (Guo et al. 2017, arXiv 1706.04599).
+
+    NaN without rows.
+    """
+    if not len(correct):
+        return float("nan")
+    counts, mean, accuracy = calibration_bins(correct, confidence)
+    return float(np.nansum(counts * np.abs(accuracy - mean)) / counts.sum())
+
+
+def _ranking(weights: np.ndarray, positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if not len(scores):
+        return np.full(len(weights), np.nan), np.full(len(weights), np.nan)
+    order = np.argsort(-scores, kind="stable")
+    levels = np.flatnonzero(np.diff(scores[order], prepend=np.inf))  # rows of one score count together
+    ordered = weights[:, order]
+    both = np.add.reduceat(ordered, levels, axis=1)
+    hits = np.add.reduceat(ordered * positive[order], levels, axis=1)  # weight of positives at each score
+    misses = both - hits
+    found = hits.cumsum(axis=1)
+    auc = _ratio(
+        (misses * (found - hits / 2)).sum(axis=1),  # a tie counts half
+        hits.sum(axis=1) * misses.sum(axis=1),
+    )
+    precision = np.nan_to_num(_ratio(found, both.cumsum(axis=1)))
+    return auc, _ratio((hits * precision).sum(axis=1), found[:, -1])
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Quotient, NaN where the denominator is 0."""
+    return np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator > 0)

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from assay.evaluation.metrics import (
+    calibration_bins,
+    confusion_metrics,
+    expected_calibration_error,
+    ranking_metrics,
+    weighted_share,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 4))
+def test_every_metric_is_scikit_learns_under_sample_weights(seed, k):
+    random = np.random.default_rng(seed)
+    n = 60
+    truth = np.concatenate([np.arange(k), random.integers(0, k, n - k)])
+    scores = random.integers(1, 6, (n, k)).astype(float)  # few values: many ties
+    scores /= scores.sum(axis=1, keepdims=True)
+    decided = scores.argmax(axis=1)
+    weights = random.integers(0, 4, (3, n)).astype(float)
+    weights[:, :k] += 1  # every class is there
+    names = [f"c{i}" for i in range(k)]
+    confusion, ranking = (
+        confusion_metrics(weights, truth, decided, names),
+        ranking_metrics(weights, truth, scores),
+    )
+
+    for draw, sample_weight in enumerate(weights):
+        given_weights = {"sample_weight": sample_weight}
+        recall = reference.recall_score(truth, decided, average=None, labels=range(k), **given_weights)
+        f1 = reference.f1_score(truth, decided, average="macro", labels=range(k), **given_weights)
+        accuracy = reference.accuracy_score(truth, decided, **given_weights)
+        classes = [1] if k == 2 else range(k)
+        auc = np.mean([reference.roc_auc_score(truth == c, scores[:, c], **given_weights) for c in classes])
+        average = np.mean(
+            [reference.average_precision_score(truth == c, scores[:, c], **given_weights) for c in classes]
+        )
+        assert weighted_share(weights, truth == decided)[draw] == pytest.approx(accuracy)
+        assert [confusion[f"recall/{name}"][draw] for name in names] == pytest.approx(recall.tolist())
+        assert confusion["f1/macro"][draw] == pytest.approx(f1)
+        assert confusion["balanced_accuracy"][draw] == pytest.approx(recall.mean())
+        assert ranking["roc_auc"][draw] == pytest.approx(auc)
+        assert ranking["average_precision"][draw] == pytest.approx(average)
+
+
+def test_undefined_metrics_are_nan_not_zero():
+    truth, once = np.array([0, 0, 1]), np.ones((1, 3))
+    one_class = confusion_metrics(once, truth, np.zeros(3, int), ["clean", "pit"])
+    assert np.isnan(one_class["precision/pit"][0]) and np.isnan(one_class["precision/macro"][0])
+    assert one_class["recall/pit"][0] == 0 and one_class["f1/pit"][0] == 0  # defined, and bad
+    no_pits = ranking_metrics(once, np.zeros(3, int), np.full((3, 2), 0.5))
+    assert np.isnan(no_pits["roc_auc"][0])
+
+
+def test_calibration_error_by_hand():
+    # two bins: confidence .9 (right 1 of 2) and .6 (right 1 of 1): (2 * |.5 - .9| + 1 * |1 - .6|) / 3
+    correct, confidence = np.array([True, False, True]), np.array([0.9, 0.9, 0.6])
+    assert expected_calibration_error(correct, confidence) == pytest.approx((2 * 0.4 + 0.4) / 3)
+    counts, _, accuracy = calibration_bins(correct, confidence)
+    assert counts.sum() == 3 and np.isnan(accuracy[0])
+    assert np.isnan(expected_calibration_error(np.empty(0), np.empty(0)))
