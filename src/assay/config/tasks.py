@@ -1,7 +1,7 @@
 """The typed models of every task but image classification: what detection and its companions can be told.
 
-Values live in conf/task/ and conf/experiment/; this module only says which are possible. Detector arguments keep
-Ultralytics' names (`box`, `close_mosaic`, `lr0`, ...), so that a published args.yaml can be read beside them.
+Values live in conf/; this module only says which are possible. A detector's arguments keep Ultralytics'
+names (`box`, `close_mosaic`, `lr0`, ...): a published args.yaml can be read beside them.
 """
 
 from typing import Annotated, Literal
@@ -10,9 +10,7 @@ from pydantic import Field, model_validator
 
 from assay.config.base import Count, Fraction, Positive, Shared, Strict
 
-Detector = Annotated[
-    str, Field(pattern=r"^yolo(v8|11|12)[nsmlx]$", description="Ultralytics family and letter")
-]
+Detector = Annotated[str, Field(pattern=r"^yolo(v8|11|12)[nsmlx]$", description="family and letter")]
 ExperimentId = Annotated[str, Field(min_length=1, description="an experiment of the same project")]
 ClipBackbone = Literal["openai/clip-vit-base-patch32", "openai/clip-vit-large-patch14"]
 
@@ -26,9 +24,7 @@ class DetectorModel(Strict):
     fine_tune: ExperimentId | None = Field(description="start from this experiment's best checkpoint")
     image_size: int = Field(ge=32, le=2048, description="side of the letterboxed input, px")
     patch: Literal[32] = Field(description="image_size must be a multiple of this, the coarsest stride")
-    attention: Literal["none", "cbam"] = Field(
-        description="cbam: a block attention module behind the backbone"
-    )
+    attention: Literal["none", "cbam"] = Field(description="cbam: block attention behind the backbone")
 
     @model_validator(mode="after")
     def _size_fits_patch(self) -> "DetectorModel":
@@ -41,19 +37,16 @@ class DetectorTraining(Strict):
     """How a detector learns. There is no optimizer `auto`: it replaces lr0 and momentum in silence."""
 
     subset: str | None = Field(description="folder of the project's data where it has several; null = all")
-    hard_negatives: int = Field(
-        ge=0, description="reviewed images without an object, added with empty labels"
-    )
+    hard_negatives: int = Field(ge=0, description="reviewed images without an object, as empty labels")
     synthetic: float = Field(ge=0, le=100, description="generated images per real training image")
     teacher: ExperimentId | None = Field(description="distil from this experiment's detector")
+    dis: float = Field(ge=0, description="weight of the distillation loss, where there is a teacher")
 
     epochs: int = Field(ge=0, description="0 = the starting weights as they come")
     batch: Count
     max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
     patience: Count | None = Field(description="stop after so many epochs without a better one; null = never")
-    save_period: Count | None = Field(
-        description="keep a checkpoint every so many epochs; null = best and last"
-    )
+    save_period: Count | None = Field(description="a checkpoint every so many epochs; null = best, last")
     deterministic: bool
     freeze: int = Field(ge=0, description="so many first layers do not learn")
 
@@ -106,7 +99,7 @@ class SelfSupervision(Strict):
 
 
 class Grouping(Strict):
-    """How boxes of one class that show one mark become one (ledger, documents; document 003 lines 328-358)."""
+    """How boxes of one class that show one mark become one (document 003, lines 328-358)."""
 
     drop_contained: Fraction = Field(description="drop a box with more than this share inside a surer one")
     distance: Positive = Field(description="join boxes whose centres are nearer than this, px")
