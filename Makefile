@@ -1,0 +1,71 @@
+# assay: `make help` lists the targets. Everything runs in .venv, made from requirements.lock.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PROJECT ?=
+SOURCE ?= sample
+MIRROR ?=
+FORCE ?=
+EXP ?=
+PROFILE ?=
+SEEDS ?=
+JOBS ?= 1
+LAUNCHER ?= process
+
+VENV := .venv
+STAMP := $(VENV)/.made-from-lock
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export DO_NOT_TRACK := 1
+
+.PHONY: help env data repro sweep test test-slow lint format ui status bench clean
+.DELETE_ON_ERROR:
+
+help:         ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(STAMP) ## make the environment from requirements.lock (every other target does it by itself)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "assay: $(PYTHON) is $$($(PYTHON) -V 2>&1); Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@command -v uv >/dev/null || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "making $(VENV) from requirements.lock (some GB the first time)"
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_COMPILE_BYTECODE=1 uv pip sync --quiet --require-hashes requirements.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+data: env     ## fill data/ where it is missing: SOURCE=sample|original PROJECT=cherry MIRROR=<folder> FORCE=1
+	@assay data --source "$(SOURCE)" --project "$(PROJECT)" --mirror "$(MIRROR)" $(if $(FORCE),--force)
+
+repro: env    ## run the whole graph, bring the runs into MLflow, print the result
+	@assay data
+	@dvc repro --keep-going; code=$$?; assay registry sync && assay status && exit $$code
+
+sweep: env    ## run a sweep: EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [JOBS=2] [LAUNCHER=process|joblib]
+	@test -n "$(EXP)" || { echo "assay: say which: make sweep EXP=<$$(cd conf/sweep && ls *.yaml | sed 's/.yaml//' | paste -sd'|')>" >&2; exit 2; }
+	@assay sweep request "$(EXP)" --profile "$(PROFILE)" --seeds "$(SEEDS)"
+	@assay data
+	@ASSAY_JOBS=$(JOBS) ASSAY_LAUNCHER=$(LAUNCHER) dvc repro "sweeps/dvc.yaml:sweep@$(EXP)"; code=$$?; assay registry sync && exit $$code
+
+test: env     ## fast tests (a few minutes)
+	@python -m pytest
+
+test-slow: env ## slow tests: real graphs, kills, sweeps
+	@python -m pytest -m slow
+
+lint: env     ## format check, rules, types, import directions
+	@ruff format --check . && ruff check . && mypy && lint-imports --verbose
+
+format: env   ## format and mend what a tool can mend
+	@ruff format . && ruff check --fix .
+
+ui: env       ## open MLflow on http://127.0.0.1:5000
+	@assay registry ui
+
+status: env   ## print the result table again
+	@assay status
+
+clean:        ## remove build/, runs/ and resolved sweeps; data/, mlruns/, results/ and reviews/ stay
+	@rm -rf build runs resolved/sweeps sweeps/request

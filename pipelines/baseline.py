@@ -1,0 +1,21 @@
+"""Train the project's published baseline: the model that mines, and the one every other is compared with.
+
+Writes build/<project>/baseline.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from assay.config import ClassificationConfig
+from assay.entrypoint import run_stage
+
+
+def main(cfg: ClassificationConfig) -> dict[str, Any]:
+    """Train the baseline on the data as published; returns what is known of the model."""
+    from pipelines.fitting import fit
+
+    return fit(cfg, "baseline", cfg.baseline.experiment, cfg.baseline.model, cfg.baseline.train).info
+
+
+if __name__ == "__main__":
+    run_stage(main, __doc__)

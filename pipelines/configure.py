@@ -1,0 +1,52 @@
+"""Compose and validate a configuration once, before a GPU second is spent.
+
+For a project it writes resolved/<project>.yaml, which every stage of the graph reads. `sweep=<name>` writes
+resolved/sweeps/<name>.yaml instead: the configuration of every job, with the profile and seeds that
+sweeps/request/<name>.yaml asks for.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from assay.config import compose, expand_sweep, render
+from assay.entrypoint import help_wanted, mistakes_in_one_line, stage_help
+from assay.files import atomic_write
+
+
+def main(arguments: list[str]) -> None:
+    """Write the resolved configuration that `arguments` (Hydra overrides, or sweep=<name>) select."""
+    if arguments[0].startswith("sweep="):
+        name = arguments[0].removeprefix("sweep=")
+        request = sweep_request(name)
+        jobs = expand_sweep(name, **request)
+        text = yaml.safe_dump(
+            [{"overrides": overrides, "config": cfg.model_dump(mode="json")} for overrides, cfg in jobs],
+            sort_keys=False,
+        )
+        target, said = Path(f"resolved/sweeps/{name}.yaml"), f"{len(jobs)} jobs, {request['profile']} profile"
+    else:
+        cfg = compose(arguments)
+        text, target = render(cfg), Path(f"resolved/{cfg.project.name}.yaml")
+        changed = (f"{key} {a} -> {b}" for key, (a, b) in cfg.profile.scaled.items())
+        said = f"{cfg.experiment.id}, {cfg.profile.name} profile: {', '.join(changed) or 'nothing scaled'}"
+    with atomic_write(target) as temporary:
+        temporary.write_text(text, "utf-8")
+    print(f"{target}: {said}")
+
+
+def sweep_request(name: str) -> dict[str, Any]:
+    """What `make sweep` was asked for: {"profile": str, "seeds": list of int or None}."""
+    path = Path(f"sweeps/request/{name}.yaml")
+    given = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
+    return {"profile": given.get("profile", "demo"), "seeds": given.get("seeds") or None}
+
+
+if __name__ == "__main__":
+    if help_wanted(sys.argv[1:]):
+        print(stage_help("configure", __doc__))
+    else:
+        with mistakes_in_one_line():
+            main(sys.argv[1:])

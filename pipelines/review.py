@@ -1,0 +1,51 @@
+"""Apply what reviewers decided to the candidates; never asks anything, says how many wait.
+
+Reads reviews/<project>/*.jsonl. Human decisions count; a model's never do; the sample's generator answers for sample
+data only. Writes build/<project>/hard_examples.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from assay.config import ClassificationConfig
+from assay.entrypoint import run_stage
+
+
+def main(cfg: ClassificationConfig) -> dict[str, Any]:
+    """Apply recorded decisions; returns the summary."""
+    import pandas as pd
+
+    from assay.data.classification import source_of
+    from assay.files import fresh_folder, write_json
+    from assay.review.apply import apply_decisions, sample_truth
+    from assay.review.decisions import read_decisions
+    from pipelines.recording import stage_run
+
+    build = Path(cfg.build)
+    with stage_run(cfg, "review", experiment=cfg.baseline.experiment) as run:
+        source = source_of(build / "dataset")
+        run.data(source)
+        candidates = pd.read_parquet(build / "candidates/candidates.parquet")
+        decisions = read_decisions(Path("reviews") / cfg.project.name, cfg.review.labels)
+        sample = source["source"] == "sample"
+        if sample:
+            decisions = sample_truth(candidates, Path(cfg.data) / "truth.csv") + decisions
+        examples, summary = apply_decisions(candidates, decisions, sample_data=sample)
+        with fresh_folder(build / "hard_examples") as folder:
+            examples.to_csv(folder / "examples.csv", index=False)
+            write_json(folder / "report.json", summary)
+        for name, value in summary.items():
+            if isinstance(value, int | float):
+                run.metric(name, value)
+        run.artifact(build / "hard_examples/examples.csv")
+        run.artifact(build / "hard_examples/report.json")
+    print(
+        f"review of {cfg.project.name}: {summary['settled']} of {summary['candidates']} candidates settled, "
+        f"{summary['waiting_for_human']} wait for a person (about {summary['minutes_waiting']} min): "
+        f"see {build}/candidates/index.html"
+    )
+    return summary
+
+
+if __name__ == "__main__":
+    run_stage(main, __doc__)

@@ -1,0 +1,22 @@
+"""Train the chosen experiment on the prepared data and, where it says so, on reviewed hard examples.
+
+Writes build/<project>/model. A killed training goes on from its last epoch when the same command is given again,
+and ends with the same weights as one that was never killed.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from assay.config import ClassificationConfig
+from assay.entrypoint import run_stage
+
+
+def main(cfg: ClassificationConfig) -> dict[str, Any]:
+    """Train the experiment; returns what is known of the model."""
+    from pipelines.fitting import fit
+
+    return fit(cfg, "train", cfg.experiment.id, cfg.model, cfg.train).info
+
+
+if __name__ == "__main__":
+    run_stage(main, __doc__)

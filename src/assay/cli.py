@@ -1,0 +1,164 @@
+"""The `assay` command: data, reviews, the registry and what came out. `assay --help` lists it all."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.entrypoint import be_quiet, mistakes_in_one_line
+from assay.errors import UserError
+
+app = typer.Typer(
+    help="From raw clips, pages and crops to a model that is proven, exported and registered.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+review = typer.Typer(help="Recorded decisions of reviewers.", no_args_is_help=True)
+registry = typer.Typer(help="MLflow: runs and registered models.", no_args_is_help=True)
+sweep = typer.Typer(help="Named comparisons: experiments x seeds.", no_args_is_help=True)
+app.add_typer(review, name="review")
+app.add_typer(registry, name="registry")
+app.add_typer(sweep, name="sweep")
+
+DATA = Path("data")
+ROOTS = [Path("build"), Path("runs/sweeps")]
+MLRUNS = Path("mlruns")
+
+
+@app.command()
+def data(
+    project: Annotated[str, typer.Option(help="One project; empty = every project of params.yaml.")] = "",
+    source: Annotated[str, typer.Option(help="sample: generated here; original: the published images.")] = "sample",
+    mirror: Annotated[
+        str, typer.Option(help="A local folder that holds <project>/… of the originals; empty = fetch them.")
+    ] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace data of another source.")] = False,
+) -> None:
+    """Fill data/<project>: generated sample data, or the verified originals. Data that is there stays."""
+    from assay.data.fetch import fetch
+    from assay.sample import make_sample
+
+    for name in [project] if project else _projects():
+        target = DATA / name
+        if source == "original":
+            counts = fetch(name, DATA, mirror=Path(mirror) if mirror else None, force=force)["counts"]
+            print(f"{target}: {sum(counts.values())} original files, counts and checksums verified")
+        elif source != "sample":
+            raise UserError(f"--source {source}: expected sample or original")
+        elif target.is_dir() and any(target.iterdir()) and not force:
+            print(f"{target}: is there and stays")
+        else:
+            make_sample(name, DATA)
+            print(f"{target}: sample data made")
+
+
+@review.command()
+def record(
+    project: str,
+    table: Annotated[Path, typer.Argument(help="CSV with the columns image, label and optionally note.")],
+    reviewer: Annotated[str, typer.Option(help="Who decided.")],
+    kind: Annotated[str, typer.Option(help="human, model or sample-truth; only human counts as human.")],
+) -> None:
+    """Append a reviewer's answers about the current candidates to reviews/<project>/."""
+    import csv
+    from typing import get_args
+
+    from assay.config import compose
+    from assay.review.decisions import Kind, append_decisions, decisions_from_table
+
+    if kind not in get_args(Kind):
+        raise UserError(f"--kind {kind}: expected {', '.join(get_args(Kind))}")
+    cfg = compose([f"project={project}"])
+    offered = Path(cfg.build) / "candidates/candidates.csv"
+    for path, mend in ((offered, f"run `dvc repro mine@{project}`"), (table, "name a CSV file")):
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; {mend}")
+    with offered.open(encoding="utf-8", newline="") as stream:
+        candidates = {row["image"]: row["candidate"] for row in csv.DictReader(stream)}
+    with table.open(encoding="utf-8-sig", newline="") as stream:
+        decisions = decisions_from_table(
+            csv.DictReader(stream), candidates, reviewer=reviewer, kind=kind, labels=cfg.review.labels
+        )
+    if not decisions:
+        raise UserError(f"{table}: no rows; expected one per decided image")
+    path = append_decisions(Path("reviews") / project, decisions)
+    print(f"{path}: {len(decisions)} decisions recorded; `dvc repro` applies them")
+
+
+@registry.command()
+def sync() -> None:
+    """Bring every recorded run and exported model into MLflow. Doing it twice changes nothing."""
+    from assay.registry import sync as synchronise
+
+    report = synchronise(ROOTS, mlruns=MLRUNS)
+    print(report.summary())
+
+
+@registry.command()
+def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000) -> None:
+    """Open MLflow's pages at http://127.0.0.1:5000 (only this machine sees them)."""
+    import os
+
+    from assay.registry import ui_command
+
+    command = ui_command(MLRUNS, port=port)
+    print(f"MLflow: http://127.0.0.1:{port} (takes some seconds; stop it with Ctrl-C)", flush=True)
+    os.execvp(command[0], command)  # noqa: S606 - the process becomes the server: Ctrl-C ends it
+
+
+@sweep.command()
+def request(
+    name: Annotated[str, typer.Argument(help="A sweep of conf/sweep/.")],
+    profile: Annotated[str, typer.Option(help="demo, full or smoke; empty = params.yaml's.")] = "",
+    seeds: Annotated[str, typer.Option(help="Seeds with commas, e.g. 1,2,3; empty = the sweep's own.")] = "",
+) -> None:
+    """Write down what a sweep is asked for, so that DVC can see it (make sweep does this)."""
+    import yaml
+
+    from assay.config.compose import check_name, read_sweep
+    from assay.files import atomic_write
+
+    read_sweep(name)
+    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
+    if name not in params["sweeps"]:
+        raise UserError(f"sweep={name}: its project is not in the graph yet; the graph has {', '.join(params['sweeps'])}")
+    profile = profile or params["profile"]
+    check_name("profile", profile)
+    try:
+        numbers = [int(seed) for seed in seeds.replace(" ", ",").split(",") if seed]
+    except ValueError:
+        raise UserError(f"SEEDS={seeds}: expected whole numbers with commas, e.g. 1,2,3") from None
+    if any(number < 0 for number in numbers):
+        raise UserError(f"SEEDS={seeds}: a seed is 0 or more")
+    path = Path(f"sweeps/request/{name}.yaml")
+    text = yaml.safe_dump({"profile": profile, "seeds": numbers})
+    if not path.is_file() or path.read_text("utf-8") != text:
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, "utf-8")
+    print(f"{path}: {profile} profile, seeds {numbers or 'as in the sweep'}")
+
+
+@app.command()
+def status() -> None:
+    """Print one table: what ran on which data, the main metric with its interval, and where to look."""
+    from assay.status import print_table
+
+    print_table(_projects(), mlruns=MLRUNS)
+
+
+def _projects() -> list[str]:
+    import yaml
+
+    return list(yaml.safe_load(Path("params.yaml").read_text("utf-8"))["projects"])
+
+
+def main() -> None:
+    """Entry of the console script: a user's mistake is one line and status 2."""
+    be_quiet()
+    with mistakes_in_one_line():
+        app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""One typed, validated configuration: composed by Hydra from conf/, checked before anything heavy is imported."""
+
+from assay.config.compose import compose, digest, expand_sweep, load_resolved, render
+from assay.config.schema import ClassificationConfig, Config, Sweep
+
+__all__ = [
+    "ClassificationConfig",
+    "Config",
+    "Sweep",
+    "compose",
+    "digest",
+    "expand_sweep",
+    "load_resolved",
+    "render",
+]

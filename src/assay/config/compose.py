@@ -1,0 +1,173 @@
+"""conf/ + overrides -> one validated configuration, scaled by its profile."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from assay.config.messages import describe, nearest
+from assay.config.profile import scale
+from assay.config.schema import Config, Sweep
+from assay.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[3]
+CONF = ROOT / "conf"
+GROUPS = ("project", "experiment", "profile")
+
+
+@cache
+def _adapter() -> TypeAdapter[Any]:
+    return TypeAdapter(Config)
+
+
+def names(group: str, conf: Path = CONF) -> list[str]:
+    """What conf/<group>/ offers: file names without `.yaml`, sorted."""
+    return sorted(path.stem for path in (conf / group).glob("*.yaml"))
+
+
+def check_name(group: str, name: str, conf: Path = CONF) -> None:
+    """Raise ConfigError, with the nearest name, unless conf/<group>/<name>.yaml exists."""
+    known = names(group, conf)
+    if name not in known:
+        kind = group.partition("/")[0]
+        raise ConfigError(f"{kind}={name}: no such {kind} in conf/{group}{nearest(name, known)}")
+
+
+def compose(overrides: Sequence[str], *, conf: Path = CONF, choices: Path | None = None) -> Any:
+    """Compose, scale and validate the configuration that `overrides` select.
+
+    Args:
+        overrides: Hydra overrides, e.g. `["project=cherry", "experiment=resnet18", "train.lr=3e-4"]`. What is not
+            said about experiment and profile is taken from `choices` (params.yaml).
+        conf: the folder of configuration groups.
+        choices: a file in params.yaml's form; None means the one beside `conf`.
+
+    Returns:
+        One of the configuration models of `assay.config.schema`.
+
+    Raises:
+        ConfigError: an unknown name or key, a wrong type or a value out of range, in one line.
+    """
+    selected, changes = _selection(overrides, conf, choices or conf.parent / "params.yaml")
+    explicit = {change.lstrip("+").split("=", 1)[0] for change in changes}
+    raw = scale(_hydra(selected, changes, conf), explicit)
+    baseline = {**selected, "experiment": f"{selected['project']}/{raw['project']['baseline']}"}
+    mining = raw if baseline == selected and not changes else scale(_hydra(baseline, [], conf), set())
+    raw["baseline"] = {
+        "task": mining["task"],
+        "experiment": mining["experiment"]["id"],
+        "model": mining["model"],
+        "train": mining["train"],
+    }
+    return _validate(raw)
+
+
+def load_resolved(path: Path) -> Any:
+    """Read a configuration that `render` wrote, and validate it again: the file may have been edited."""
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; `dvc repro configure` writes it")
+    return _validate(yaml.safe_load(path.read_text("utf-8")), where=f"{path}: ")
+
+
+def render(cfg: Any) -> str:
+    """The configuration as YAML text, readable by `load_resolved`, keys in the schema's order."""
+    return yaml.safe_dump(cfg.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+
+
+def digest(cfg: Any) -> str:
+    """16 hex digits that change with any value of the configuration."""
+    text = json.dumps(cfg.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def expand_sweep(
+    name: str, *, profile: str, seeds: Iterable[int] | None = None, conf: Path = CONF
+) -> list[tuple[list[str], Any]]:
+    """Every job of a sweep: its overrides and its configuration.
+
+    Raises:
+        ConfigError: no such sweep, or one of its jobs does not compose.
+    """
+    sweep = read_sweep(name, conf)
+    jobs = []
+    for experiment in sweep.experiments:
+        for variant in ({}, *sweep.variants):
+            changes = [f"{key}={json.dumps(value)}" for key, value in variant.items()]
+            for seed in seeds or sweep.seeds:
+                overrides = [
+                    f"project={sweep.project}",
+                    f"experiment={sweep.project}/{experiment}",
+                    f"profile={profile}",
+                    f"seed={seed}",
+                    *changes,
+                ]
+                jobs.append((overrides, compose(overrides, conf=conf)))
+    return jobs
+
+
+def read_sweep(name: str, conf: Path = CONF) -> Sweep:
+    """Read conf/sweep/<name>.yaml."""
+    check_name("sweep", name, conf)
+    path = conf / "sweep" / f"{name}.yaml"
+    try:
+        return Sweep.model_validate({"name": name, **yaml.safe_load(path.read_text("utf-8"))})
+    except ValidationError as error:
+        raise ConfigError(f"conf/sweep/{name}.yaml: {describe(error, Sweep)}") from None
+
+
+def _selection(overrides: Sequence[str], conf: Path, choices: Path) -> tuple[dict[str, str], list[str]]:
+    """Split overrides into the three choices, checked by name, and changes of single keys."""
+    chosen: dict[str, str] = {}
+    changes: list[str] = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise ConfigError(f"{override!r}: expected key=value, e.g. project=cherry or train.epochs=5")
+        if key in GROUPS:
+            chosen[key] = value
+        elif key.startswith("baseline"):
+            raise ConfigError(f"{key}: the baseline is an experiment of its own; edit its file in conf/experiment/")
+        else:
+            changes.append("++" + override.lstrip("+"))  # forced in: the typed model knows the nearest key
+    defaults = yaml.safe_load(choices.read_text("utf-8")) if choices.is_file() else {}
+    projects = names("project", conf)
+    if "project" not in chosen:
+        raise ConfigError(f"project: not said; add project=<{'|'.join(projects)}>")
+    project = chosen["project"]
+    check_name("project", project, conf)
+    selected = defaults.get("projects", {}).get(project, {}).get("experiment")
+    experiment = (chosen.get("experiment") or selected or "").removeprefix(f"{project}/")
+    if not experiment:
+        raise ConfigError(f"experiment: not said and params.yaml chooses none for {project}; add experiment=<id>")
+    check_name(f"experiment/{project}", experiment, conf)
+    profile = chosen.get("profile") or defaults.get("profile") or "demo"
+    check_name("profile", profile, conf)
+    return {"project": project, "experiment": f"{project}/{experiment}", "profile": profile}, changes
+
+
+def _hydra(selected: dict[str, str], changes: list[str], conf: Path) -> dict[str, Any]:
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    arguments = [*(f"{group}={value}" for group, value in selected.items()), *changes]
+    try:
+        with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
+            cfg = hydra_compose("config", arguments)
+        return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(f"conf/ with {' '.join(arguments)}: {error}") from None
+
+
+def _validate(raw: Any, where: str = "") -> Any:
+    try:
+        return _adapter().validate_python(raw)
+    except ValidationError as error:
+        raise ConfigError(where + describe(error, _adapter())) from None

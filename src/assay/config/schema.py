@@ -1,0 +1,161 @@
+"""The typed model of a composed configuration: what every experiment shares, and image classification.
+
+Values live in conf/, where people read and change them; this module only says which are possible. A model is
+frozen and refuses unknown keys, so that a misspelt key never trains in silence.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from assay.config.base import Count, Fraction, Positive, Shared, Strict
+from assay.config.tasks import (
+    ConditionConfig,
+    DetectionConfig,
+    DetectorBaseline,
+    FusionConfig,
+    OcrConfig,
+    SelfSupervisedConfig,
+    SequenceConfig,
+    VisionLanguageConfig,
+)
+
+
+class ClassificationPreparation(Strict):
+    """How folders of images become a data set."""
+
+    image_size: int = Field(ge=16, le=1024, description="the images' own side, px; others are counted as resized")
+    near_duplicate_distance: int = Field(ge=0, le=64, description="bits of a 64-bit perceptual hash")
+
+
+class ClassifierModel(Strict):
+    """A timm classifier."""
+
+    architecture: str = Field(description="timm model, pinned by its full pretrained tag")
+    pretrained: bool = Field(description="start from the tag's weights; false = random initialisation")
+    weights: str | None = Field(description="path of a weights file that goes before every other origin")
+    image_size: int = Field(ge=16, le=1024, description="side of the square input, px")
+    patch: Count = Field(description="image_size must be a multiple of this (14 for DINOv2)")
+    input_mode: Literal["raw", "norm"] = Field(
+        description="raw: 0-255 as production feeds it; norm: ImageNet mean and standard deviation"
+    )
+    freeze: Literal["none", "backbone"] | tuple[str, ...] = Field(
+        description="none, backbone (only the head learns), or the child modules that do not learn"
+    )
+
+    @model_validator(mode="after")
+    def _size_fits_patch(self) -> "ClassifierModel":
+        if self.image_size % self.patch:
+            raise ValueError(f"image_size {self.image_size} is not a multiple of patch {self.patch}")
+        return self
+
+
+class HardExamples(Strict):
+    """What training does with reviewed candidates."""
+
+    use: bool = Field(description="apply reviewed labels; published rows train on the labels as published")
+    repeat: Count = Field(description="how often a reviewed example is shown per epoch")
+
+
+class ClassifierTraining(Strict):
+    """How a classifier learns."""
+
+    epochs: Count
+    batch: Count
+    max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
+    optimizer: Literal["adam", "adamw", "sgd"]
+    lr: Positive = Field(le=1, description="learning rate")
+    group_lrs: dict[str, Positive] = Field(description="learning rate by child module, instead of lr")
+    weight_decay: float = Field(ge=0, le=1)
+    schedule: Literal["constant", "cosine"]
+    label_smoothing: Fraction
+    augmentation: Literal["none", "geometric", "enhanced"]
+    patience: Count | None = Field(description="stop after so many epochs without a better one; null = never")
+    precision: Literal["auto", "fp32", "bf16"] = Field(description="auto: bf16 where the hardware has it")
+    maybe: Literal["none", "misses", "reviewed"] = Field(
+        description="third class: none; misses of a stage-1 model (two-stage); labels that reviewers gave"
+    )
+    hard_examples: HardExamples
+
+
+class UncertaintyMining(Strict):
+    """Which classified images are worth a person's look."""
+
+    uncertain_below: Fraction = Field(description="candidates: top probability below this, and all misses")
+    max_candidates: Count
+
+
+class Routing(Strict):
+    """Production's rule: pit at or above `pit`, maybe at or above `maybe`, else clean (pit probability)."""
+
+    pit: Fraction
+    maybe: Fraction
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Routing":
+        if self.maybe > self.pit:
+            raise ValueError(f"maybe {self.maybe} must not exceed pit {self.pit}")
+        return self
+
+
+class ClassifierEvaluation(Strict):
+    """How stored probabilities are scored."""
+
+    bootstrap_draws: int = Field(ge=100, le=100_000)
+    routing: Routing | None
+
+
+class ParityBudget(Strict):
+    """How far an export may stray from the model before the stage fails."""
+
+    runtimes: tuple[Literal["onnx", "openvino"], ...] = Field(min_length=1)
+    max_probability_difference: Positive = Field(le=1)
+    max_accuracy_drop: Fraction = Field(description="on the validation images, as a share")
+
+
+class ClassifierBaseline(Strict):
+    """The published baseline, the model that mines."""
+
+    task: Literal["classification"]
+    experiment: str
+    model: ClassifierModel
+    train: ClassifierTraining
+
+
+class ClassificationConfig(Shared):
+    """One experiment of image classification."""
+
+    task: Literal["classification"]
+    prepare: ClassificationPreparation
+    model: ClassifierModel
+    train: ClassifierTraining
+    mine: UncertaintyMining
+    evaluate: ClassifierEvaluation
+    export: ParityBudget
+    baseline: Annotated[ClassifierBaseline | DetectorBaseline, Field(discriminator="task")]
+
+
+Config = Annotated[
+    ClassificationConfig
+    | DetectionConfig
+    | ConditionConfig
+    | VisionLanguageConfig
+    | FusionConfig
+    | OcrConfig
+    | SequenceConfig
+    | SelfSupervisedConfig,
+    Field(discriminator="task"),
+]
+
+
+class Sweep(Strict):
+    """A named, versioned comparison: experiments x seeds, and optional variants of each."""
+
+    name: str
+    project: Literal["cherry", "workzone", "infrastructure", "documents"]
+    title: str = Field(description="the question the sweep answers")
+    experiments: tuple[str, ...] = Field(min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
+    variants: tuple[dict[str, Any], ...] = Field(
+        default=(), description="overrides, one job each, in addition to the experiment as it stands"
+    )

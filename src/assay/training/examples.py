@@ -1,0 +1,54 @@
+"""Which images a training shows: the training split, what reviewers said of it, and the profile's bound."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def training_rows(
+    manifest: pd.DataFrame,
+    reviewed: pd.DataFrame | None,
+    *,
+    classes: Sequence[str],
+    repeat: int = 1,
+    max_images: int | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The rows to train on, in a fixed order.
+
+    A reviewed label replaces the one on disk, also of an image that had none; a reviewed image whose label is no
+    class of this training (unusable, or "maybe" where there are two classes) is left out.
+
+    Args:
+        manifest: the prepared data set's table.
+        reviewed: examples of the review stage (image, label); None = labels as they are on disk.
+        classes: what the training tells apart.
+        repeat: how often a reviewed image appears.
+        max_images: a seeded subset that keeps the classes' shares; reviewed images are kept first.
+        seed: of the subset.
+
+    Returns:
+        Columns image, label, group.
+    """
+    rows = manifest.loc[
+        manifest["split"].isin(["train", "pool"]), ["image", "label", "group", "split"]
+    ].copy()
+    rows["reviewed"] = False
+    if reviewed is not None and len(reviewed):
+        answer = reviewed.set_index("image")["label"]
+        rows["reviewed"] = rows["image"].isin(answer.index)
+        rows.loc[rows["reviewed"], "label"] = rows.loc[rows["reviewed"], "image"].map(answer)
+    rows = rows[rows["label"].isin(list(classes)) & ((rows["split"] == "train") | rows["reviewed"])]
+    if max_images is not None and len(rows) > max_images:
+        rows = _subset(rows, max_images, seed)
+    again = [rows[rows["reviewed"]]] * (repeat - 1)
+    return pd.concat([rows, *again])[["image", "label", "group"]].reset_index(drop=True)
+
+
+def _subset(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
+    order = np.random.default_rng(seed).permutation(len(rows))
+    shuffled = rows.iloc[order].sort_values("reviewed", ascending=False, kind="stable")
+    rank = shuffled.groupby("label").cumcount() / shuffled.groupby("label")["image"].transform("size")
+    kept = rank.sort_values(kind="stable").index[:count]
+    return rows.loc[rows.index.isin(kept)]
