@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from assay.config.base import Count, Fraction, Positive, Shared, Strict
+from assay.config.scoring import Scoring
 
 Detector = Annotated[str, Field(pattern=r"^yolo(v8|11|12)[nsmlx]$", description="family and letter")]
 ExperimentId = Annotated[str, Field(min_length=1, description="an experiment of the same project")]
@@ -236,8 +237,16 @@ class TimelineConfig(Shared):
     task: Literal["timeline"]
     model: TimelineModel
     train: TimelineTraining
+    scoring: Scoring
     tolerances: tuple[Annotated[int, Field(ge=0)], ...] = Field(description="transition tolerances, frames")
     baseline: DetectorBaseline
+
+    @model_validator(mode="after")
+    def _cues_are_classes(self) -> "TimelineConfig":
+        cues = {name for group in self.scoring.groups.values() for name in group.classes}
+        if unknown := sorted(cues - set(self.project.classes)):
+            raise ValueError(f"scoring.groups: {', '.join(unknown)} not among project.classes")
+        return self
 
 
 class OcrModel(Strict):
