@@ -17,8 +17,9 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from assay.data.images import Pixels
+from assay.data.images import Pixels, fit
 
+FRAME = 128  # pixels; the originals' own size
 HASH_SIDE = 12  # of 8, 12 and 16 the one that ranks the known neighbouring frames of the original highest
 HASH_BITS = 4 * HASH_SIDE * HASH_SIDE  # red and blue, along rows and along columns
 BACKGROUND = 16  # grey levels of 255: JPEG noise around the originals' crops stays below
@@ -40,11 +41,15 @@ class Pair:
 
 
 def cut_out(image: Pixels) -> Pixels:
-    """The bounding box of what is brighter than the background; the whole image where nothing is."""
+    """The bounding box of what is brighter than the background; the whole image where nothing is.
+
+    The image is first fitted to `FRAME`, which leaves the originals as they are and bounds the work for large photos.
+    """
+    image = fit(image, FRAME)
     rows, columns = np.nonzero(image.max(axis=2) > BACKGROUND)
     if len(rows) == 0:
         return image
-    return image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    return image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].copy()  # not a view: let the frame go
 
 
 def hash_bits(cutout: Pixels) -> NDArray[np.bool_]:
@@ -110,12 +115,9 @@ def _correlation(one: Pixels, other: Pixels) -> float:
         return 0.0
     padded = cv2.copyMakeBorder(other, SHIFT, SHIFT, SHIFT, SHIFT, cv2.BORDER_CONSTANT)
     template = one[: padded.shape[0], : padded.shape[1]]
-    planes = [
-        cv2.matchTemplate(
-            np.ascontiguousarray(padded[..., plane]),
-            np.ascontiguousarray(template[..., plane]),
-            cv2.TM_CCOEFF_NORMED,
-        )
+    scores = [
+        cv2.matchTemplate(*(np.ascontiguousarray(image[..., plane]) for image in (padded, template)), cv2.TM_CCOEFF_NORMED)
         for plane in _PLANES
+        if np.ptp(template[..., plane]) > 0 and np.ptp(other[..., plane]) > 0  # correlation with a flat plane is noise
     ]
-    return float(np.mean(planes, axis=0).max())
+    return float(np.mean(scores, axis=0).max()) if scores else 0.0

@@ -16,7 +16,7 @@ from assay.sample.cherry_picture import Frame, draw
 
 CLEAN, PIT = "cherry_clean", "cherry_pit"
 DISTINCT = {"train": 676, "val": 282, "pool": 150}  # different cherries; copies and damaged files come on top
-TRUTH_SHARES = {"clean": 0.50, "pit": 0.36, "maybe": 0.14}
+TRUTH_SHARES = {"clean": 0.48, "pit": 0.40, "maybe": 0.12}
 MAYBE_IN_WRONG_FOLDER = 0.25  # share of the ambiguous ones
 
 FLIPPED = {"train": 16, "val": 6}  # plainly clean or pit, in the other one's folder
@@ -81,7 +81,7 @@ def _cherries(rng: np.random.Generator) -> Iterator[_Cherry]:
         flipped = set() if split == "pool" else set(rng.choice(sure, FLIPPED[split], replace=False).tolist())
         for index, truth in enumerate(truths.tolist()):
             partial = truth == "maybe" and rng.random() < 0.5
-            low, high = {"clean": (0.0, 0.0), "pit": (0.45, 1.0), "maybe": (0.5, 0.7) if partial else (0.12, 0.4)}[truth]
+            low, high = {"clean": (0.0, 0.0), "pit": (0.5, 1.0), "maybe": (0.5, 0.7) if partial else (0.12, 0.4)}[truth]
             pit = float(rng.uniform(low, high))
             is_pit = truth == "pit" or (truth == "maybe" and (partial or pit > 0.26))
             wrong = index in flipped or (truth == "maybe" and rng.random() < MAYBE_IN_WRONG_FOLDER)

@@ -45,7 +45,7 @@ def draw(seed: int, *, pit: float, partial: bool = False, frame: Frame = Frame()
     x = columns - (_CENTRE + jitter[0] + frame.shift[0])
     y = rows - (_CENTRE + jitter[1] + frame.shift[1])
 
-    radius, edge = rng.uniform(20, 32), rng.uniform(0.05, 0.13)
+    radius, edge = rng.uniform(17, 33), rng.uniform(0.05, 0.13)
     depth = _depth(rng, x, y, radius)
     body = _soft_step((depth + edge) / (2 * edge))
     neighbour = _Neighbour.near(rng, x, y, radius) if rng.random() < 0.10 else None
@@ -64,7 +64,7 @@ def draw(seed: int, *, pit: float, partial: bool = False, frame: Frame = Frame()
         red, blue = red * (1 - share) + its_red * share, blue * (1 - share) + its_blue * share
 
     sensor = np.random.default_rng(frame.noise)
-    light = rng.uniform(0.72, 1.25) * frame.light
+    light = rng.uniform(0.75, 1.2) * frame.light
     picture = np.zeros((SIZE, SIZE, 3), np.uint8)
     for channel, plane in ((0, red * frame.red), (2, blue)):
         picture[seen, channel] = np.clip(plane * whole * light + sensor.uniform(-5, 5, plane.shape), 0, 255)
@@ -95,7 +95,7 @@ def _spot(x: Plane, y: Plane, at: tuple[float, float], radii: tuple[float, float
 
 def _depth(rng: np.random.Generator, x: Plane, y: Plane, radius: float) -> Plane:
     """How far inside an irregular outline each pixel lies: 1 at the centre, 0 on the outline, negative outside."""
-    tilt, squeeze = _unit(rng), rng.uniform(0.68, 1.0)
+    tilt, squeeze = _unit(rng), rng.uniform(0.6, 1.0)
     u = x * tilt[0] + y * tilt[1]
     v = (y * tilt[0] - x * tilt[1]) / squeeze
     distance = np.sqrt(u * u + v * v) + 1e-9
@@ -104,7 +104,7 @@ def _depth(rng: np.random.Generator, x: Plane, y: Plane, radius: float) -> Plane
     real, imaginary = cosine, sine  # the unit vector of k times the angle
     for k in range(2, _OUTLINE_HARMONICS + 1):
         real, imaginary = real * cosine - imaginary * sine, imaginary * cosine + real * sine
-        phase, weight = _unit(rng), rng.uniform(0, 0.16) / k
+        phase, weight = _unit(rng), rng.uniform(0.05, 0.32) / k
         outline = outline + radius * weight * (real * phase[0] + imaginary * phase[1])
     return 1 - distance / outline
 
@@ -128,9 +128,9 @@ def _flesh(rng: np.random.Generator, x: Plane, y: Plane, depth: Plane, radius: f
     slope = 1 + rng.uniform(0, 0.3) * (x * towards[0] + y * towards[1]) / radius
     red = rng.uniform(80, 150) * (0.72 + rng.uniform(0.1, 0.6) * inner) * slope
     blue = rng.uniform(130, 225) * (1 - rng.uniform(0.05, 0.45) * inner)
-    for cell, strength in ((14.0, 0.13), (5.0, 0.10)):
+    for cell, strength in ((16.0, 0.24), (6.0, 0.12)):
         red = red * (1 + strength * _clouds(rng, x, y, cell))
-        blue = blue * (1 + 0.6 * strength * _clouds(rng, x, y, cell))
+        blue = blue * (1 + 0.8 * strength * _clouds(rng, x, y, cell))
     return red, blue
 
 
@@ -167,12 +167,12 @@ def _pit(
     partial: bool,
 ) -> tuple[Plane, Plane]:
     """A blurred red glow, brightest in its middle, where the light crosses the stone."""
-    centre, long = _within(rng, 0.5 * radius), rng.uniform(10, 18)
+    centre, long = _within(rng, 0.5 * radius), rng.uniform(0.38, 0.62) * radius + 3
     glow = _spot(x, y, centre, (long, long * rng.uniform(0.55, 1.0)), _unit(rng))
     if partial:
         across = _unit(rng)
         glow = glow * _soft_step((x - centre[0]) * across[0] + (y - centre[1]) * across[1])
-    return red + strength * 140 * glow, blue * (1 - strength * 0.75 * glow)
+    return red + strength * 165 * glow, blue * (1 - strength * 0.75 * glow)
 
 
 @dataclass(frozen=True)
