@@ -1,0 +1,1 @@
+"""Training loops: batched augmentation, numeric precision, resumable epochs, the two-stage method."""

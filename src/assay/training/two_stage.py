@@ -1,0 +1,131 @@
+"""Three classes from two: what a model gets wrong becomes "maybe", then a second training learns all three.
+
+The method of document 004 ("Important Context"), with one repair: there, stage 1 names the misses among its
+own training images, which it has mostly memorised. Here a training image is "maybe" when a model that has not
+seen it, nor any near-duplicate of it, gets it wrong.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.errors import UserError
+from assay.models.classifier import InputMode, predict
+from assay.models.weights import Weights
+from assay.training.classification import TrainedClassifier, train_classifier
+from assay.training.epochs import Log
+
+MAYBE = "maybe"
+
+
+def train_two_stage(
+    *,
+    train_images: NDArray[np.uint8],
+    train_labels: NDArray[np.integer[Any]],
+    train_groups: Sequence[str],
+    val_images: NDArray[np.uint8],
+    val_labels: NDArray[np.integer[Any]],
+    classes: Sequence[str],
+    weights: Weights,
+    input_mode: InputMode,
+    seed: int,
+    checkpoint: Path,
+    log: Log,
+    **settings: Any,  # noqa: ANN401  handed on, and checked there, as train_classifier types them
+) -> TrainedClassifier:
+    """Train the three-class model (`classes[0]`, "maybe", `classes[1]`) from two-class images.
+
+    Arguments are those of `train_classifier`, for each stage alike (`epochs` epochs in each), and
+    `train_groups`, one near-duplicate group per training image. Two more binary models, one per half of the
+    groups, find the "maybe" of the training images; stage 1, trained on all of them, finds those of the
+    validation images and hands its weights to stage 2, under a new head.
+
+    Stage 2 selects its epoch on these validation labels, so its accuracy counts agreement with stage 1's
+    misses, not truth alone; `info["maybe"]` says how many images they are. Logged names of the earlier
+    trainings start with their own ("stage1/val/accuracy").
+
+    Raises UserError when fewer than 2 images are "maybe" or left in a class, else as `train_classifier`.
+    """
+    if len(classes) != 2:
+        raise ValueError(f"two-stage training starts from 2 classes, found {len(classes)}")
+    if len(train_groups) != len(train_labels):
+        raise ValueError(f"{len(train_labels)} training images but {len(train_groups)} groups")
+
+    def binary(name: str, rows: NDArray[np.bool_]) -> TrainedClassifier:
+        return train_classifier(
+            train_images=train_images[rows],
+            train_labels=train_labels[rows],
+            val_images=val_images,
+            val_labels=val_labels,
+            classes=classes,
+            weights=weights,
+            input_mode=input_mode,
+            seed=seed,
+            checkpoint=_beside(checkpoint, name),
+            log=lambda metric, value, epoch: log(f"{name}/{metric}", value, epoch),
+            **settings,
+        )
+
+    def misses(
+        trained: TrainedClassifier, images: NDArray[np.uint8], labels: NDArray[Any]
+    ) -> NDArray[np.bool_]:
+        return predict(trained.module, images, input_mode=input_mode).argmax(axis=1) != labels
+
+    first_half = halves(train_labels, train_groups, seed)
+    train_maybe = np.zeros(len(train_labels), dtype=bool)
+    for name, seen in (("half1", first_half), ("half2", ~first_half)):
+        train_maybe[~seen] = misses(binary(name, seen), train_images[~seen], train_labels[~seen])
+    stage1 = binary("stage1", np.ones(len(train_labels), dtype=bool))
+    val_maybe = misses(stage1, val_images, val_labels)
+
+    three_train, three_val = _three(train_labels, train_maybe), _three(val_labels, val_maybe)
+    three_classes = [classes[0], MAYBE, classes[1]]
+    for name, count in zip(three_classes, np.bincount(three_train, minlength=3), strict=True):
+        if count < 2:
+            raise UserError(
+                f"two-stage training: {count} training images are {name!r} after stage 1, at least 2 are "
+                "needed; the images may be too easy or too few for three classes: train two classes"
+            )
+    trained = train_classifier(
+        train_images=train_images,
+        train_labels=three_train,
+        val_images=val_images,
+        val_labels=three_val,
+        classes=three_classes,
+        weights=Weights(weights.origin, f"stage 1 on {weights.detail}", stage1.module.state_dict()),
+        input_mode=input_mode,
+        seed=seed,
+        checkpoint=checkpoint,
+        log=log,
+        **settings,
+    )
+    for name in ("half1", "half2", "stage1"):
+        _beside(checkpoint, name).unlink(missing_ok=True)
+    facts = {
+        "maybe": {"train": int(train_maybe.sum()), "val": int(val_maybe.sum())},
+        "stage1": {key: stage1.info[key] for key in ("best_epoch", "best_accuracy", "collapsed")},
+    }
+    return TrainedClassifier(trained.module, {**trained.info, **facts}, trained.history)
+
+
+def halves(labels: NDArray[np.integer[Any]], groups: Sequence[str], seed: int) -> NDArray[np.bool_]:
+    """Mark one half of the images: no group is in both halves, and the classes are shared out evenly."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    folds = StratifiedGroupKFold(n_splits=2, shuffle=True, random_state=seed)
+    rows, _ = next(folds.split(np.zeros(len(labels)), labels, np.asarray(groups)))
+    first = np.zeros(len(labels), dtype=bool)
+    first[rows] = True
+    return first
+
+
+def _three(labels: NDArray[np.integer[Any]], maybe: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Labels 0 and 1 become 0 and 2; "maybe" is 1."""
+    return np.where(maybe, 1, 2 * labels.astype(np.int64))
+
+
+def _beside(checkpoint: Path, name: str) -> Path:
+    return checkpoint.with_name(f"{checkpoint.stem}.{name}{checkpoint.suffix}")
