@@ -1,0 +1,36 @@
+"""What an export says about itself, beside the files and inside them."""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+KEY = "assay"  # of the JSON text in ONNX metadata_props and in OpenVINO rt_info
+_FROM_MODEL = ("architecture", "classes", "image_size", "input_mode", "weights", "experiment", "seed")
+_PACKAGES = ("torch", "timm", "onnx", "onnxruntime", "openvino")
+
+
+def describe(
+    info: Mapping[str, Any], *, source: Mapping[str, Any], thresholds: Mapping[str, float]
+) -> dict[str, Any]:
+    """Metadata of an export.
+
+    info: model.json of the trained classifier. source: SOURCE.yaml of its data. thresholds: probability
+    thresholds of the routing rule, empty where the most probable class decides. Raises KeyError when `info`
+    lacks what a predictor needs.
+    """
+    for key in ("architecture", "classes", "image_size", "input_mode"):
+        info[key]
+    return {
+        **{key: info[key] for key in _FROM_MODEL if key in info},
+        "input": "float32 NCHW, RGB, 0-255, padded to a square with black and resized",
+        "output": "probabilities, one column per class",
+        "source": {key: source.get(key) for key in ("project", "source", "content")},
+        "thresholds": dict(thresholds),
+        "versions": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def to_text(metadata: Mapping[str, Any]) -> str:
+    """The JSON text that goes inside a model file."""
+    return json.dumps(metadata, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,18 @@
+"""OpenVINO export, converted from the ONNX file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from assay.export.metadata import KEY, to_text
+from assay.files import fresh_folder
+
+
+def export_openvino(onnx_path: Path, folder: Path, *, metadata: Mapping[str, Any]) -> None:
+    """Write model.xml and model.bin into `folder` (replaced), weights in fp32, metadata in rt_info."""
+    import openvino
+
+    model = openvino.convert_model(onnx_path)
+    model.set_rt_info(to_text(metadata), [KEY])
+    with fresh_folder(folder) as temporary:
+        openvino.save_model(model, temporary / "model.xml", compress_to_fp16=False)

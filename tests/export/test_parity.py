@@ -1,0 +1,154 @@
+import copy
+import shutil
+
+import numpy as np
+import onnx
+import pytest
+
+from assay.export.onnx import export_onnx
+from assay.export.parity import ParityError, check_parity
+from assay.export.predictor import Predictor
+from assay.files import read_json, write_json
+
+BUDGET = {"max_probability_difference": 1e-4, "max_accuracy_drop": 0.0}
+
+
+def images(n=12) -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    return [(random.random((24, 24, 3)) * random.uniform(20, 255, 3)).astype(np.uint8) for _ in range(n)]
+
+
+def labels_of(exported) -> list[int]:
+    """The network's own answers: accuracy 1, so every changed decision is a drop."""
+    return Predictor.load(exported.folder, threads=1).predict(images()).argmax(axis=1).tolist()
+
+
+def test_a_faithful_export_passes_and_leaves_its_numbers(exported, tmp_path):
+    folder = shutil.copytree(exported.folder, tmp_path / "export")
+    report = check_parity(
+        exported.module,
+        exported.info,
+        folder,
+        runtimes=["onnx", "openvino"],
+        images=images(),
+        labels=labels_of(exported),
+        threads=1,
+        **BUDGET,
+    )
+    assert read_json(folder / "parity.json") == report
+    assert report["accuracy"] == 1.0
+    assert set(report["runtimes"]) == {"onnx", "openvino"}
+    for found in report["runtimes"].values():
+        assert found["within_budget"] and found["max_probability_difference"] < 1e-5
+        assert found["changed_decisions"] == 0
+
+
+def broken_weight(exported, folder):
+    """One bias of the head off by 1."""
+    model = onnx.load(folder / "model.onnx")
+    head = next(t for t in model.graph.initializer if t.dims == [2])
+    values = onnx.numpy_helper.to_array(head) + np.array([1, 0], np.float32)
+    head.CopyFrom(onnx.numpy_helper.from_array(values, head.name))
+    onnx.save_model(model, folder / "model.onnx")
+
+
+def wrong_preprocessing(exported, folder):
+    """The export takes raw pixels where the network was trained on normalised ones."""
+    metadata = {**exported.metadata, "input_mode": "raw"}
+    export_onnx(exported.module, folder / "model.onnx", metadata=metadata)
+    write_json(folder / "metadata.json", metadata)
+
+
+def wrong_size(exported, folder):
+    """Right on the square validation images' size only by accident: here 12 px instead of 24."""
+    metadata = {**exported.metadata, "image_size": 12}
+    export_onnx(exported.module, folder / "model.onnx", metadata=metadata)
+    write_json(folder / "metadata.json", metadata)
+
+
+def not_a_number(exported, folder):
+    """Every probability NaN: no comparison with NaN may pass for a small difference."""
+    module = copy.deepcopy(exported.module)
+    module[-1].bias.data[:] = float("nan")
+    export_onnx(module, folder / "model.onnx", metadata=exported.metadata)
+
+
+@pytest.mark.parametrize("sabotage", [broken_weight, wrong_preprocessing, wrong_size, not_a_number])
+def test_a_broken_export_fails_with_its_numbers(exported, tmp_path, sabotage):
+    folder = shutil.copytree(exported.folder, tmp_path / "export")
+    sabotage(exported, folder)
+    with pytest.raises(
+        ParityError, match=r"onnx: probabilities differ by up to .*allowed are 0\.0001"
+    ) as caught:
+        check_parity(
+            exported.module,
+            exported.info,
+            folder,
+            runtimes=["onnx"],
+            images=images(),
+            labels=labels_of(exported),
+            threads=1,
+            **BUDGET,
+        )
+    assert caught.value.report["runtimes"]["onnx"]["max_probability_difference"] > 0.01
+    assert read_json(folder / "parity.json") == caught.value.report  # the numbers outlive the failure
+
+
+def test_a_lost_decision_is_over_budget_even_where_probabilities_may_differ(exported, tmp_path):
+    folder = shutil.copytree(exported.folder, tmp_path / "export")
+    labels = labels_of(exported)
+    assert 0 < sum(labels) < len(labels)  # both classes, so that the shifted head changes some answers
+    module = copy.deepcopy(exported.module)
+    module[-1].bias.data[0] += 100  # everything is clean
+    export_onnx(module, folder / "model.onnx", metadata=exported.metadata)
+    with pytest.raises(ParityError) as caught:
+        check_parity(
+            exported.module,
+            exported.info,
+            folder,
+            runtimes=["onnx"],
+            images=images(),
+            labels=labels,
+            threads=1,
+            max_probability_difference=1.0,
+            max_accuracy_drop=0.05,
+        )
+    found = caught.value.report["runtimes"]["onnx"]
+    assert found["accuracy_drop"] == pytest.approx(sum(labels) / len(labels))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("architecture", "size", "input_mode"),
+    [
+        ("resnet18.a1_in1k", 64, "raw"),
+        ("tf_efficientnet_lite0.in1k", 64, "norm"),
+        ("convnextv2_tiny.fcmae", 64, "raw"),
+        ("vit_small_patch14_dinov2.lvd142m", 70, "norm"),
+    ],
+)
+def test_the_ledgers_architectures_export(architecture, size, input_mode, tmp_path):
+    import torch
+
+    from assay.export.metadata import describe
+    from assay.export.openvino import export_openvino
+    from assay.models import timm_adapter
+    from assay.models.weights import Weights
+
+    info = {"architecture": architecture, "classes": ["a", "b"], "image_size": size, "input_mode": input_mode}
+    weights = Weights("random", "seed 0", None)
+    module = timm_adapter.build(architecture, classes=2, image_size=size, weights=weights).eval()
+    inputs = torch.randint(0, 255, (8, 3, size, size)).float() / (1 if input_mode == "raw" else 127)
+    with torch.inference_mode():
+        head = timm_adapter.head_of(module)
+        head.weight /= module(
+            inputs
+        ).std()  # a random network answers one half everywhere, where nothing shows
+    metadata = describe(info, source={}, thresholds={})
+    write_json(tmp_path / "metadata.json", metadata)
+    export_onnx(module, tmp_path / "model.onnx", metadata=metadata)
+    export_openvino(tmp_path / "model.onnx", tmp_path / "openvino", metadata=metadata)
+    report = check_parity(
+        module, info, tmp_path, runtimes=["onnx", "openvino"], images=images(3), labels=[0, 1, 0], **BUDGET
+    )
+    assert report["runtimes"]["openvino"]["max_probability_difference"] < 1e-4
