@@ -1,0 +1,93 @@
+"""Model versions: an export folder becomes a model that `mlflow.pyfunc.load_model` serves."""
+
+import warnings
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import UserError
+from assay.tracking import Bundle
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SERVED_BY = Path(__file__).parents[1] / "export" / "pyfunc.py"
+
+# What serving an export takes, at the versions it was verified with.
+_REQUIREMENTS = ("numpy", "pillow", "onnxruntime")
+
+
+def register(
+    client: "MlflowClient",
+    bundle: Bundle,
+    wish: Mapping[str, Any],
+    *,
+    run: str,
+    experiment: str,
+    pyfunc: Path,
+) -> list[str]:
+    """Register the export that `bundle` asks for, once, and move its aliases there.
+
+    `wish` is {name, files, tags, aliases} of model.json. Returns ["<name> <version>"], or [] when the version
+    was there already. Raises UserError when the export is missing.
+    """
+    from mlflow.exceptions import MlflowException
+
+    name, files = wish["name"], Path(wish["files"])
+    if not files.is_dir():
+        raise UserError(
+            f"{bundle.folder}: its model's files {files} are missing;"
+            f" run `dvc repro export@{bundle.project}`, then `assay registry sync`"
+        )
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    mine = f"name = '{name}' and tags.`assay.bundle` = '{bundle.id}'"
+    found = list(client.search_model_versions(mine))
+    if found:
+        version = found[0]
+    else:
+        model = _logged_model(client, bundle, name, files, run=run, experiment=experiment, pyfunc=pyfunc)
+        tags = {"assay.bundle": bundle.id, "project": bundle.project, **wish["tags"]}
+        version = client.create_model_version(name, f"models:/{model}", run, model_id=model, tags=tags)
+    for alias in wish["aliases"]:
+        client.set_registered_model_alias(name, alias, version.version)
+    return [] if found else [f"{name} {version.version}"]
+
+
+def _logged_model(
+    client: "MlflowClient",
+    bundle: Bundle,
+    name: str,
+    files: Path,
+    *,
+    run: str,
+    experiment: str,
+    pyfunc: Path,
+) -> str:
+    """Id of the model logged for this bundle; one that a kill left half-made is replaced."""
+    import mlflow
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+
+    for model in client.search_logged_models([experiment], f"tags.`assay.bundle` = '{bundle.id}'"):
+        if model.status == LoggedModelStatus.READY:
+            return str(model.model_id)
+        client.delete_logged_model(model.model_id)
+    tags = {"assay.bundle": bundle.id}
+    model = client.create_logged_model(experiment, name, source_run_id=run, tags=tags, model_type="pyfunc")
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # MLflow asks for type hints in predict; the export's metadata says more
+        mlflow.pyfunc.log_model(
+            name=name,
+            model_id=model.model_id,
+            python_model=str(pyfunc),
+            artifacts={"export": str(files)},
+            pip_requirements=[f"{package}=={metadata.version(package)}" for package in _REQUIREMENTS],
+        )
+    client.log_outputs(run, [LoggedModelOutput(model.model_id, step=0)])
+    return str(model.model_id)
