@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from assay.errors import UserError
-from assay.files import atomic_write, read_json, write_json
+from assay.files import atomic_write, read_json, sha256_file, write_json
 from assay.models import timm_adapter
 from assay.models.weights import Weights, read_state
 
@@ -44,10 +44,16 @@ def save_classifier(folder: Path, module: nn.Module, info: Mapping[str, Any]) ->
     with atomic_write(weights) as temporary:
         save_file(state, temporary, metadata={"architecture": str(info["architecture"])})
     counted = {
+        "id": sha256_file(weights)[:32],  # the same weights are the same model, whenever they were trained
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
         "size_mb": round(weights.stat().st_size / 1e6, 3),
     }
     write_json(folder / "model.json", {**info, **counted})
+
+
+def model_hash(folder: Path) -> str:
+    """Hex SHA-256 of a saved classifier's weights."""
+    return sha256_file(folder / "model.safetensors")
 
 
 def load_classifier(folder: Path) -> tuple[nn.Module, dict[str, Any]]:

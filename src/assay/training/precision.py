@@ -11,7 +11,7 @@ from assay.errors import UserError
 Precision = Literal["fp32", "bf16"]
 
 
-def start_torch(threads: int | None, seed: int) -> None:
+def start_torch(seed: int, threads: int | None = None) -> None:
     """Set torch up; entrypoints call this before anything else touches torch.
 
     Denormal numbers make a convolution up to 70 times slower, and flushing them reaches only the worker
