@@ -1,4 +1,4 @@
-"""Prepare an image classification set: check, find duplicates and leaks, group, list in a manifest, report."""
+"""Prepare an image classification set: check, find duplicates and leaks, group, list, report."""
 
 import csv
 import hashlib
@@ -44,21 +44,24 @@ def prepare(
 ) -> dict[str, float]:
     """Check the images under `data` and write the data set's description to `out`, replacing it whole.
 
-    Writes manifest.parquet, quarantine.csv (image, reason), report.json, report.html and SOURCE.yaml. Unreadable files are
-    quarantined and counted; nothing in `data` is touched.
+    Writes manifest.parquet, quarantine.csv (image, reason), report.json, report.html and SOURCE.yaml.
+    Unreadable files are quarantined and counted; nothing in `data` is touched.
 
     Args:
         data: `{train,val}/<class>/*` and optionally `pool/*`.
         out: folder to write.
         classes: class names, in the order of the model's outputs.
         image_size: side in pixels the images will be fitted to; others are counted as `resized`.
-        near_duplicate_distance: share of hash bits, 0 to 0.5, see `duplicates.near_pairs`; 0.19 is a good start.
+        near_duplicate_distance: share of hash bits, 0 to 0.5, see `duplicates.near_pairs`; 0.19 is a good
+            start.
 
     Returns:
-        Counts for the run: images, per split and class, quarantined, resized, duplicates, leaks, label conflicts, groups.
+        Counts for the run: images, per split and class, quarantined, resized, duplicates, leaks, label
+        conflicts, groups.
 
     Raises:
-        UserError: `data` is missing, empty or of another layout, or a class or split has too few readable images.
+        UserError: `data` is missing, empty or of another layout, or a class or split has too few readable
+            images.
     """
     listed = list_images(data, classes)
     source = current_source(data, project=data.name)
@@ -67,10 +70,14 @@ def prepare(
 
     identical = _identical_pairs(checked)
     near = near_pairs(
-        [image.cutout for image in checked], np.stack([image.bits for image in checked]), near_duplicate_distance
+        [image.cutout for image in checked],
+        np.stack([image.bits for image in checked]),
+        near_duplicate_distance,
     )
     near = [pair for pair in near if checked[pair.first].pixels != checked[pair.second].pixels]
-    manifest = _manifest(checked, groups(len(checked), identical + [(pair.first, pair.second) for pair in near]))
+    manifest = _manifest(
+        checked, groups(len(checked), identical + [(pair.first, pair.second) for pair in near])
+    )
     counts = _counts(manifest, len(quarantine), identical, near, image_size)
     report = {
         "counts": counts,
@@ -94,7 +101,11 @@ def prepare(
 
 
 def read_manifest(folder: Path) -> pd.DataFrame:
-    """Read the manifest of a prepared folder: image, label, split, group, sha256, pixels, width, height, leak.
+    """Read the manifest of a prepared folder: one row per readable image, sorted by `image`.
+
+    Columns: image (path relative to the data folder), label ("" in the pool), split, group (the first image
+        of its
+    near-duplicate group), sha256 (file), pixels (SHA-256 of the decoded RGB), width, height, leak.
 
     Raises:
         UserError: the folder was not prepared.
@@ -150,7 +161,11 @@ def _check_one(data: Path, listed: Listed) -> _Checked | tuple[str, str]:
 def _require_enough(
     data: Path, readable: Sequence[Listed], quarantine: Sequence[tuple[str, str]], classes: Sequence[str]
 ) -> None:
-    hint = f" ({len(quarantine)} files are unreadable, the first: {': '.join(quarantine[0])})" if quarantine else ""
+    hint = (
+        f" ({len(quarantine)} files are unreadable, the first: {': '.join(quarantine[0])})"
+        if quarantine
+        else ""
+    )
     for split in SPLITS:
         present = {image.label for image in readable if image.split == split}
         if len(present) < 2:
@@ -168,7 +183,9 @@ def _require_enough(
 def _identical_pairs(checked: Sequence[_Checked]) -> list[tuple[int, int]]:
     """Each image with the first one of the same pixels; sorted by that first one."""
     first: dict[str, int] = {}
-    pairs = [(first[image.pixels], k) for k, image in enumerate(checked) if first.setdefault(image.pixels, k) != k]
+    pairs = [
+        (first[image.pixels], k) for k, image in enumerate(checked) if first.setdefault(image.pixels, k) != k
+    ]
     return sorted(pairs)
 
 
@@ -192,7 +209,11 @@ def _manifest(checked: Sequence[_Checked], group: NDArray[np.int64]) -> pd.DataF
 
 
 def _counts(
-    manifest: pd.DataFrame, quarantined: int, identical: list[tuple[int, int]], near: list[Pair], image_size: int
+    manifest: pd.DataFrame,
+    quarantined: int,
+    identical: list[tuple[int, int]],
+    near: list[Pair],
+    image_size: int,
 ) -> dict[str, float]:
     splits, labels = manifest["split"].tolist(), manifest["label"].tolist()
     counts: dict[str, float] = {"images": len(manifest), "quarantined": quarantined}

@@ -1,9 +1,11 @@
 """Pictures of one thing: identical pixels, and neighbouring frames of the same object on a black background.
 
-A hash of the whole frame is useless on such crops: the background decides most bits and makes a hundred thousand false
-matches in 4,902 images. So the object is cut out first. Two steps follow, each cheap where the other is strict: difference
-hashes of the red and blue planes propose pairs, and the correlation of the two cut-outs at their true size, at the best shift
-of a few pixels, confirms them. Green is left out because back-lit fruit passes none.
+A hash of the whole frame is useless on such crops: the background decides most bits and makes a hundred
+thousand false matches in 4,902 images. So the object is cut out first. Two steps follow, each cheap where the
+other is
+strict: difference hashes of the red and blue planes propose pairs, and the correlation of the two cut-outs at
+their true size, at the best shift of a few pixels, confirms them. Green is left out because back-lit fruit
+passes none.
 """
 
 from collections.abc import Iterator
@@ -43,20 +45,25 @@ class Pair:
 def cut_out(image: Pixels) -> Pixels:
     """The bounding box of what is brighter than the background; the whole image where nothing is.
 
-    The image is first fitted to `FRAME`, which leaves the originals as they are and bounds the work for large photos.
+    The image is first fitted to `FRAME`, which leaves the originals as they are and bounds the work for large
+    photos.
     """
     image = fit(image, FRAME)
     rows, columns = np.nonzero(image.max(axis=2) > BACKGROUND)
     if len(rows) == 0:
         return image
-    return image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].copy()  # not a view: let the frame go
+    return image[
+        rows.min() : rows.max() + 1, columns.min() : columns.max() + 1
+    ].copy()  # not a view: let the frame go
 
 
 def hash_bits(cutout: Pixels) -> NDArray[np.bool_]:
     """Difference hash of a cut-out, padded to a square: bool array (HASH_BITS,)."""
     height, width = cutout.shape[:2]
     square = Image.new("RGB", (max(height, width),) * 2)
-    square.paste(Image.fromarray(cutout), ((max(height, width) - width) // 2, (max(height, width) - height) // 2))
+    square.paste(
+        Image.fromarray(cutout), ((max(height, width) - width) // 2, (max(height, width) - height) // 2)
+    )
     planes = square.split()
     return np.concatenate(
         [
@@ -73,8 +80,8 @@ def near_pairs(cutouts: list[Pixels], bits: NDArray[np.bool_], max_distance: flo
     Args:
         cutouts: what `cut_out` returned, N of them.
         bits: their hashes, bool (N, HASH_BITS).
-        max_distance: share of hash bits, 0 to 1, up to which a pair is looked at. On the original 0.19 (110 bits) proposes
-            294 of 12 million pairs; from 0.25 on it is thousands and slow.
+        max_distance: share of hash bits, 0 to 1, up to which a pair is looked at. On the original 0.19 (110
+            bits) proposes 294 of 12 million pairs; from 0.25 on it is thousands and slow.
 
     Returns:
         Pairs with first < second, sorted.
@@ -88,7 +95,7 @@ def near_pairs(cutouts: list[Pixels], bits: NDArray[np.bool_], max_distance: flo
 
 
 def groups(count: int, pairs: list[tuple[int, int]]) -> NDArray[np.int64]:
-    """The lowest index in each image's connected component: int64 (count,); an image without a pair is its own group."""
+    """Each image's connected component, named by the lowest index in it: int64 (count,)."""
     first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     links = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(count, count))
     _, component = connected_components(links, directed=False)
@@ -116,8 +123,9 @@ def _correlation(one: Pixels, other: Pixels) -> float:
     padded = cv2.copyMakeBorder(other, SHIFT, SHIFT, SHIFT, SHIFT, cv2.BORDER_CONSTANT)
     template = one[: padded.shape[0], : padded.shape[1]]
     scores = [
-        cv2.matchTemplate(*(np.ascontiguousarray(image[..., plane]) for image in (padded, template)), cv2.TM_CCOEFF_NORMED)
+        cv2.matchTemplate(padded[..., plane].copy(), template[..., plane].copy(), cv2.TM_CCOEFF_NORMED)
         for plane in _PLANES
-        if np.ptp(template[..., plane]) > 0 and np.ptp(other[..., plane]) > 0  # correlation with a flat plane is noise
+        if np.ptp(template[..., plane]) > 0
+        and np.ptp(other[..., plane]) > 0  # a flat plane correlates as noise
     ]
     return float(np.mean(scores, axis=0).max()) if scores else 0.0

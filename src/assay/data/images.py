@@ -42,8 +42,9 @@ def read_image(path: Path) -> Pixels:
 def decode(data: bytes) -> Pixels:
     """Decode an image file's bytes to uint8 RGB of shape (height, width, 3).
 
-    EXIF rotation is applied, transparency is composited on black (the background of the crops), grey, palette, CMYK and
-    other colour modes become RGB, 16 bits are scaled to 8. Of an animation the first picture is taken.
+    EXIF rotation is applied, transparency is composited on black (the background of the crops), grey,
+    palette, CMYK and other colour modes become RGB, 16 bits are scaled to 8. Of an animation the first
+    picture is taken.
 
     Raises:
         BadImage: empty, no image, damaged, truncated, too large, or of floating-point pixels.
@@ -62,7 +63,9 @@ def decode(data: bytes) -> Pixels:
         raise BadImage("not an image") from error
     except Image.DecompressionBombError as error:
         raise BadImage("too large: a decompression bomb") from error
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error…
+    except (
+        Exception
+    ) as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error…
         reason = "truncated" if "truncated" in str(error).lower() else f"damaged ({error})"
         raise BadImage(reason) from error
 
@@ -81,7 +84,7 @@ def _to_rgb(image: Image.Image) -> Pixels:
 
 
 def fit(image: Pixels, size: int) -> Pixels:
-    """Pad (height, width, 3) to a square with black, resize it to (size, size, 3) with antialiased bilinear filtering.
+    """Pad (height, width, 3) to a square with black, resize it to (size, size, 3), bilinear, antialiased.
 
     An image of exactly that shape comes back unchanged.
     """
@@ -127,4 +130,6 @@ def _load(root: Path, size: int, name: str) -> Pixels:
     try:
         return fit(read_image(root / name), size)
     except BadImage as error:
-        raise UserError(f"{root / name}: {error.reason}; the data changed after prepare, run it again") from error
+        raise UserError(
+            f"{root / name}: {error.reason}; the data changed after prepare, run it again"
+        ) from error

@@ -1,4 +1,4 @@
-"""The folder layout of an image classification project, and one-line answers where a folder has another one."""
+"""The folder layout of an image classification project, and one-line answers to any other layout."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,11 +35,14 @@ def list_images(data: Path, classes: Sequence[str]) -> list[Listed]:
     Files at the top (SOURCE.yaml, truth.csv, a README) are not images and are passed over.
 
     Raises:
-        UserError: the folder is missing, empty or laid out otherwise; a split or class folder is missing or unknown.
+        UserError: the folder is missing, empty or laid out otherwise; a split or class folder is missing or
+            unknown.
     """
     files = [path.relative_to(data) for path in data_files(data)] if data.is_dir() else []
     if not files:
-        raise UserError(f"{data}: no data; run `make data` for the sample or lay out your own as {_expected(classes)}")
+        raise UserError(
+            f"{data}: no data; run `make data` for the sample or lay out your own as {_expected(classes)}"
+        )
     _check_layout(data, classes)
     listed = []
     for file in files:
@@ -64,13 +67,17 @@ def _check_layout(data: Path, classes: Sequence[str]) -> None:
         folders = _folders(data / split)
         for name in folders:
             if name not in classes:
-                raise UserError(f"{data / split / name}: unknown class folder; {_did_you_mean(name, classes)}")
+                raise UserError(
+                    f"{data / split / name}: unknown class folder; {_did_you_mean(name, classes)}"
+                )
         for name in classes:
             if name not in folders:
                 raise UserError(f"{data / split}: class folder {name!r} is missing (found {_names(folders)})")
         stray = [path.name for path in data_files(data / split) if path.parent == data / split]
         if stray:
-            raise UserError(f"{data / split / stray[0]}: an image outside the class folders; move it into {expected}")
+            raise UserError(
+                f"{data / split / stray[0]}: an image outside the class folders; move it into {expected}"
+            )
 
 
 def _folders(folder: Path) -> list[str]:

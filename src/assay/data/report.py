@@ -21,7 +21,9 @@ def write_report(path: Path, report: dict[str, Any], data: Path) -> None:
     The pages of original data hold its pictures: they belong under build/, which is never committed.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters["thumbnail"] = lambda image: _thumbnail(data / image)
     identical = sorted(report["identical"], key=lambda pair: (not pair["label_conflict"], not pair["across"]))

@@ -1,4 +1,4 @@
-"""What is in a data folder and where it came from: `SOURCE.yaml` and the content hash that keeps it honest."""
+"""What is in a data folder and where it came from: SOURCE.yaml and the hash that keeps it honest."""
 
 import hashlib
 from collections import Counter
@@ -17,7 +17,7 @@ _LITTER = {"thumbs.db", "desktop.ini"}  # written by file managers; dot-files ar
 
 
 def data_files(folder: Path) -> Iterator[Path]:
-    """Every data file under `folder`, sorted by its relative POSIX path; SOURCE.yaml and litter are left out."""
+    """Every data file under `folder`, sorted by relative POSIX path; SOURCE.yaml and litter are left out."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     for path in sorted(paths, key=lambda path: path.relative_to(folder).as_posix()):
         relative = path.relative_to(folder)
@@ -38,7 +38,7 @@ def combine(hashes: dict[str, str]) -> str:
 
 
 def count_files(folder: Path) -> dict[str, int]:
-    """Files per folder, keyed by the folder's relative path (`train/cherry_pit`); top-level files are not counted."""
+    """Files per folder, keyed by its relative path (`train/cherry_pit`); those at the top are not counted."""
     parents = (path.parent.relative_to(folder).as_posix() for path in data_files(folder))
     return dict(sorted(Counter(parent for parent in parents if parent != ".").items()))
 
@@ -70,21 +70,26 @@ def read_source(folder: Path) -> dict[str, Any]:
     """
     path = folder / NAME
     if not path.is_file():
-        raise UserError(f"{path}: missing; it says where the data came from (`make data` and prepare write it)")
+        raise UserError(
+            f"{path}: missing; it says where the data came from (`make data` and prepare write it)"
+        )
     try:
         source = yaml.safe_load(path.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not readable as YAML: {error}") from error
     if not isinstance(source, dict) or "source" not in source or "content" not in source:
-        raise UserError(f"{path}: expected the keys project, source, counts, content; delete it if the data is your own")
+        raise UserError(
+            f"{path}: expected the keys project, source, counts, content; delete it if the data is your own"
+        )
     return source
 
 
 def current_source(folder: Path, *, project: str) -> dict[str, Any]:
     """Describe the data in `folder` as it is now; writes nothing.
 
-    A folder without SOURCE.yaml is the user's `own`. One whose content no longer matches its SOURCE.yaml is reported as
-    `own (modified sample)` or `own (modified original)`: numbers on it must not pass for those of the unmodified data.
+    A folder without SOURCE.yaml is the user's `own`. One whose content no longer matches its SOURCE.yaml is
+    reported as `own (modified sample)` or `own (modified original)`: numbers on it must not pass for those of
+    the unmodified data.
 
     Raises:
         UserError: SOURCE.yaml is there but not readable.

@@ -1,4 +1,4 @@
-"""Generated data in the originals' layout: the embedded default, the same bytes on every machine with one lock file."""
+"""Generated data in the originals' layout, the embedded default: one lock file, the same bytes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,9 @@ def make_sample(project: str, data_root: Path) -> Path:
     """
     makers = _makers()
     if project not in makers:
-        raise UserError(f"project {project!r} has no sample data; there is one for: {', '.join(sorted(makers))}")
+        raise UserError(
+            f"project {project!r} has no sample data; there is one for: {', '.join(sorted(makers))}"
+        )
     folder = data_root / project
     makers[project](folder)
     return folder

@@ -1,8 +1,8 @@
 """Draws one back-lit cherry on black, as the sorting line's camera crops it.
 
-Only + - * / and square roots touch the pixels: IEEE 754 fixes their results to the last bit, while NumPy's sin, exp and
-powers differ between processors. Angles are unit vectors, cos(k·angle) comes from Chebyshev's recurrence, and soft spots are
-polynomials.
+Only + - * / and square roots touch the pixels: IEEE 754 fixes their results to the last bit, while NumPy's
+sin, exp and powers differ between processors. Angles are unit vectors, cos(k·angle) comes from Chebyshev's
+recurrence, and soft spots are polynomials.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ _CENTRE = SIZE / 2
 _OUTLINE_HARMONICS = 5
 
 Plane = NDArray[np.float64]
+Flesh = tuple[Plane, Plane]  # red and blue
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def draw(seed: int, *, pit: float, partial: bool = False, frame: Frame = Frame()
         frame: the moment of the picture.
 
     Returns:
-        uint8 array (128, 128, 3), RGB; green is 0 everywhere and the background is exactly 0, as in the originals.
+        uint8 array (128, 128, 3), RGB; green is 0 everywhere and the background is exactly 0, as in the
+        originals.
     """
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:SIZE, 0:SIZE].astype(np.float64)
@@ -54,12 +56,14 @@ def draw(seed: int, *, pit: float, partial: bool = False, frame: Frame = Frame()
 
     # From here on only the pixels that show fruit are computed, as flat arrays: a sixth of the picture.
     x, y, depth, body, whole = (plane[seen] for plane in (x, y, depth, body, whole))
-    red, blue = _flesh(rng, x, y, depth, radius)
-    red, blue = _lookalikes(rng, x, y, radius, red, blue)
+    flesh = _lookalikes(rng, x, y, radius, _flesh(rng, x, y, depth, radius))
     if pit > 0:
-        red, blue = _pit(rng, x, y, radius, red, blue, pit, partial)
+        flesh = _pit(rng, x, y, radius, flesh, strength=pit, partial=partial)
+    red, blue = flesh
     if neighbour is not None:
-        its_red, its_blue = _flesh(rng, x - neighbour.x, y - neighbour.y, neighbour.depth[seen], neighbour.radius)
+        its_red, its_blue = _flesh(
+            rng, x - neighbour.x, y - neighbour.y, neighbour.depth[seen], neighbour.radius
+        )
         share = (whole - body) / whole
         red, blue = red * (1 - share) + its_red * share, blue * (1 - share) + its_blue * share
 
@@ -81,12 +85,14 @@ def _unit(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _soft_step(value: Plane) -> Plane:
-    """0 below 0, 1 above 1, 3t² − 2t³ between."""
+    """0 below 0, 1 above 1, 3t² - 2t³ between."""
     t = np.clip(value, 0.0, 1.0)
     return t * t * (3 - 2 * t)
 
 
-def _spot(x: Plane, y: Plane, at: tuple[float, float], radii: tuple[float, float], tilt: tuple[float, float]) -> Plane:
+def _spot(
+    x: Plane, y: Plane, at: tuple[float, float], radii: tuple[float, float], tilt: tuple[float, float]
+) -> Plane:
     """A soft ellipse: 1 at its centre `at`, 0 outside `radii` (pixels), its first axis along `tilt`."""
     u = ((x - at[0]) * tilt[0] + (y - at[1]) * tilt[1]) / radii[0]
     v = ((y - at[1]) * tilt[0] - (x - at[0]) * tilt[1]) / radii[1]
@@ -94,7 +100,7 @@ def _spot(x: Plane, y: Plane, at: tuple[float, float], radii: tuple[float, float
 
 
 def _depth(rng: np.random.Generator, x: Plane, y: Plane, radius: float) -> Plane:
-    """How far inside an irregular outline each pixel lies: 1 at the centre, 0 on the outline, negative outside."""
+    """How far inside an irregular outline each pixel lies: 1 at the centre, 0 on it, negative outside."""
     tilt, squeeze = _unit(rng), rng.uniform(0.6, 1.0)
     u = x * tilt[0] + y * tilt[1]
     v = (y * tilt[0] - x * tilt[1]) / squeeze
@@ -121,7 +127,7 @@ def _clouds(rng: np.random.Generator, x: Plane, y: Plane, cell: float) -> Plane:
     return top * (1 - t) + bottom * t
 
 
-def _flesh(rng: np.random.Generator, x: Plane, y: Plane, depth: Plane, radius: float) -> tuple[Plane, Plane]:
+def _flesh(rng: np.random.Generator, x: Plane, y: Plane, depth: Plane, radius: float) -> Flesh:
     """Red and blue of translucent flesh: a bluer rim, a redder and darker middle, clouds."""
     inner = np.clip(depth, 0.0, 1.0)
     towards = _unit(rng)
@@ -134,20 +140,22 @@ def _flesh(rng: np.random.Generator, x: Plane, y: Plane, depth: Plane, radius: f
     return red, blue
 
 
-def _lookalikes(
-    rng: np.random.Generator, x: Plane, y: Plane, radius: float, red: Plane, blue: Plane
-) -> tuple[Plane, Plane]:
-    """What fools a baseline, on cherries with and without a pit: speckle, red shading, stems, folds, a blue navel."""
-    for _ in range(int(rng.integers(4, 22))):  # speckle: sharp and one or two pixels wide, where a pit is blurred
+def _lookalikes(rng: np.random.Generator, x: Plane, y: Plane, radius: float, flesh: Flesh) -> Flesh:
+    """What fools a baseline, with and without a pit: speckle, red shading, stems, folds, a blue navel."""
+    red, blue = flesh
+    # Speckle is sharp and one or two pixels wide, where a pit is blurred.
+    for _ in range(int(rng.integers(4, 22))):
         red = red + rng.uniform(15, 60) * _spot(x, y, _within(rng, 0.8 * radius), (2.4, 2.0), (1.0, 0.0))
-    if rng.random() < 0.40:  # shading: as red as a pit, far wider
+    if rng.random() < 0.35:  # shading: as red as a pit, far wider
         wide = _spot(x, y, _within(rng, 0.5 * radius), (radius * 1.1, radius * 0.8), _unit(rng))
-        red, blue = red + rng.uniform(15, 50) * wide, blue * (1 - rng.uniform(0.1, 0.4) * wide)
+        red, blue = red + rng.uniform(10, 42) * wide, blue * (1 - rng.uniform(0.1, 0.4) * wide)
     if rng.random() < 0.14:  # a stem: as red as a pit, far thinner
         stem = _spot(x, y, _within(rng, 0.7 * radius), (radius * rng.uniform(0.35, 0.7), 2.8), _unit(rng))
         red, blue = red + rng.uniform(50, 110) * stem, blue * (1 - 0.4 * stem)
     if rng.random() < 0.25:  # a fold: dark
-        fold = _spot(x, y, _within(rng, 0.6 * radius), (radius * 0.7, radius * rng.uniform(0.15, 0.4)), _unit(rng))
+        fold = _spot(
+            x, y, _within(rng, 0.6 * radius), (radius * 0.7, radius * rng.uniform(0.15, 0.4)), _unit(rng)
+        )
         red, blue = red * (1 - 0.45 * fold), blue * (1 - 0.6 * fold)
     if rng.random() < 0.20:  # the navel: blue, sometimes with a red ring
         centre, size = _within(rng, 0.3 * radius), rng.uniform(5, 9)
@@ -161,13 +169,14 @@ def _pit(
     x: Plane,
     y: Plane,
     radius: float,
-    red: Plane,
-    blue: Plane,
+    flesh: Flesh,
+    *,
     strength: float,
     partial: bool,
-) -> tuple[Plane, Plane]:
+) -> Flesh:
     """A blurred red glow, brightest in its middle, where the light crosses the stone."""
-    centre, long = _within(rng, 0.5 * radius), rng.uniform(0.38, 0.62) * radius + 3
+    red, blue = flesh
+    centre, long = _within(rng, 0.5 * radius), rng.uniform(0.42, 0.68) * radius + 3
     glow = _spot(x, y, centre, (long, long * rng.uniform(0.55, 1.0)), _unit(rng))
     if partial:
         across = _unit(rng)
@@ -195,7 +204,7 @@ class _Neighbour:
 
 
 def _window(rng: np.random.Generator, x: Plane, y: Plane, filled: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The camera's rectangle: a few pixels around what is filled, and now and then one or two sides cut into it."""
+    """The camera's rectangle: a few pixels around what is filled; now and then a side cuts into it."""
     margins = np.where(rng.random(4) < 0.16, rng.uniform(-9, -2, 4), rng.uniform(0, 4, 4))
     u, v = x[filled], y[filled]
     return (
