@@ -104,15 +104,19 @@ def _depth(rng: np.random.Generator, x: Plane, y: Plane, radius: float) -> Plane
     tilt, squeeze = _unit(rng), rng.uniform(0.6, 1.0)
     u = x * tilt[0] + y * tilt[1]
     v = (y * tilt[0] - x * tilt[1]) / squeeze
+    depth = np.full_like(x, -1.0)
+    near = u * u + v * v < (1.6 * radius) ** 2  # no bulge reaches farther
+    u, v = u[near], v[near]
     distance = np.sqrt(u * u + v * v) + 1e-9
     cosine, sine = u / distance, v / distance
-    outline = np.full_like(x, radius)
+    outline = np.full_like(u, radius)
     real, imaginary = cosine, sine  # the unit vector of k times the angle
     for k in range(2, _OUTLINE_HARMONICS + 1):
         real, imaginary = real * cosine - imaginary * sine, imaginary * cosine + real * sine
         phase, weight = _unit(rng), rng.uniform(0.05, 0.32) / k
         outline = outline + radius * weight * (real * phase[0] + imaginary * phase[1])
-    return 1 - distance / outline
+    depth[near] = 1 - distance / outline
+    return depth
 
 
 def _clouds(rng: np.random.Generator, x: Plane, y: Plane, cell: float) -> Plane:
