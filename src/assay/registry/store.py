@@ -35,18 +35,14 @@ def connect(mlruns: Path = MLRUNS) -> str:
     for name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         os.environ.setdefault(name, "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault(
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"
-    )  # 7 by default: minutes before "no such server"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7: minutes before "no such server"
     import mlflow
 
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     said = os.environ.get("MLFLOW_TRACKING_URI")
     address = server() or _sqlite(database(mlruns))
-    mlflow.set_tracking_uri(
-        address
-    )  # writes the variable too, and the next `server` would read it as the user's
+    mlflow.set_tracking_uri(address)  # writes the variable too, which `server` would take for the user's
     if said is None:
         os.environ.pop("MLFLOW_TRACKING_URI", None)
     else:

@@ -78,10 +78,7 @@ def _logged_model(
         client.delete_logged_model(model.model_id)
     tags = {"assay.bundle": bundle.id}
     model = client.create_logged_model(experiment, name, source_run_id=run, tags=tags, model_type="pyfunc")
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # MLflow asks for type hints in predict; the export's metadata says more
+    with warnings.catch_warnings(record=True):  # MLflow's advice to authors, past any filter: it sets its own
         mlflow.pyfunc.log_model(
             name=name,
             model_id=model.model_id,
