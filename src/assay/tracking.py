@@ -127,6 +127,11 @@ class Run:
         self.state["tags"][name] = str(value)
         self._save()
 
+    def identify(self, run_id: str) -> None:
+        """Take the id of what the run made: training the same weights again is the same run, not a second one."""
+        self.state["id"] = run_id
+        self._save()
+
     def data(self, source: Mapping[str, Any]) -> None:
         """Name the data the run works on: the content of its SOURCE.yaml."""
         self.state["data"] = _plain(source)
@@ -166,9 +171,7 @@ class Run:
 
     def _close(self, status: str, error: BaseException | None = None) -> None:
         self.state |= {"status": status, "ended": _now()}
-        self.state["environment"]["gpu"] = (
-            environment.gpu_name()
-        )  # torch is loaded by now, if it is used at all
+        self.state["environment"]["gpu"] = environment.gpu_name()  # torch is loaded by now, if ever
         if error is not None:
             here = f"{Path.cwd()}{os.sep}"  # a record names no absolute path
             self.state["error"] = f"{type(error).__name__}: {error}".replace(here, "")
