@@ -55,7 +55,7 @@ def test_a_folder_without_source_is_own_and_stays_untouched(folder):
     assert sorted(folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("text", ["a: [", "just words", "project: cherry"])
+@pytest.mark.parametrize("text", ["a: [", "just words", "project: cherry", "{source: borrowed, content: x}"])
 def test_an_unreadable_source_is_one_line(folder, text):
     (folder / "SOURCE.yaml").write_text(text)
     with pytest.raises(UserError, match=r"SOURCE\.yaml"):

@@ -104,8 +104,7 @@ def read_manifest(folder: Path) -> pd.DataFrame:
     """Read the manifest of a prepared folder: one row per readable image, sorted by `image`.
 
     Columns: image (path relative to the data folder), label ("" in the pool), split, group (the first image
-        of its
-    near-duplicate group), sha256 (file), pixels (SHA-256 of the decoded RGB), width, height, leak.
+    of its near-duplicate group), sha256 (file), pixels (SHA-256 of the decoded RGB), width, height, leak.
 
     Raises:
         UserError: the folder was not prepared.

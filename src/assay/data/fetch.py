@@ -18,6 +18,7 @@ from assay.data.source import NAME, combine, current_source, data_files, write_s
 from assay.errors import UserError
 from assay.files import fresh_folder, sha256_file
 
+RECIPE = Path("conf/data/sources.yaml")  # seen from the repository's root, where commands run
 _FIELDS = ("url", "rev", "path", "checksums", "counts", "licence")
 
 
@@ -34,7 +35,7 @@ class _Origin:
 
 
 def fetch(
-    project: str, data_root: Path, *, mirror: Path | None, recipe: Path, force: bool = False
+    project: str, data_root: Path, *, mirror: Path | None, recipe: Path = RECIPE, force: bool = False
 ) -> dict[str, Any]:
     """Fill `data_root/<project>` with the originals that `recipe` names and return its source description.
 
@@ -45,7 +46,7 @@ def fetch(
         project: the entry of the recipe.
         data_root: the data folder, usually `data`.
         mirror: a local folder that holds `<project>/…`, or None to run `dvc get` on the public repository.
-        recipe: the YAML file (conf/data/sources.yaml).
+        recipe: the YAML file that names origins and checksums.
         force: replace data of another source.
 
     Raises:

@@ -92,11 +92,13 @@ def current_source(folder: Path, *, project: str) -> dict[str, Any]:
     the unmodified data.
 
     Raises:
-        UserError: SOURCE.yaml is there but not readable.
+        UserError: SOURCE.yaml is there but not readable, or names an unknown kind of source.
     """
     if not (folder / NAME).is_file():
         return _describe(folder, project=project, kind="own", note="a user's folder without SOURCE.yaml")
     source = read_source(folder)
+    if source["source"] not in KINDS:
+        raise UserError(f"{folder / NAME}: source: {source['source']!r}; expected one of {', '.join(KINDS)}")
     found = _describe(folder, project=project, kind=str(source["source"]), note=str(source.get("note", "")))
     if source["content"] != found["content"] and source["source"] != "own":
         found["source"] = f"own (modified {source['source']})"
