@@ -80,7 +80,7 @@ def test_a_foreign_pickle_is_refused_and_never_run(tmp_path):
 def test_model_and_metadata_of_different_exports_are_refused(exported, runtime, tmp_path):
     folder = shutil.copytree(exported.folder, tmp_path / "mixed")
     write_json(folder / "metadata.json", read_json(folder / "metadata.json") | {"input_mode": "raw"})
-    with pytest.raises(UserError, match="not the export that metadata.json describes"):
+    with pytest.raises(UserError, match=r"not the export that metadata\.json describes"):
         Predictor.load(folder, runtime)
 
 

@@ -51,15 +51,9 @@ def ranking_metrics(weights: np.ndarray, truth: np.ndarray, scores: np.ndarray) 
     return {"roc_auc": auc, "average_precision": average_precision}
 
 
-def calibration_bins(
-    correct: np.ndarray, confidence: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, mean confidence and accuracy in 15 bins of equal width over 0-1; NaN in an empty bin."""
-    index = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
-    counts = np.bincount(index, minlength=ECE_BINS)
-    mean = _ratio(np.bincount(index, weights=confidence, minlength=ECE_BINS), counts)
-    accuracy = _ratio(np.bincount(index, weights=correct, minlength=ECE_BINS), counts)
-    return counts, mean, accuracy
+def calibration_bin(confidence: np.ndarray) -> np.ndarray:
+    """(rows,) index of the bin of each confidence (0-1): 15 of equal width, open at their lower ends."""
+    return np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
 
 
 def expected_calibration_error(correct: np.ndarray, confidence: np.ndarray) -> float:
@@ -69,8 +63,8 @@ def expected_calibration_error(correct: np.ndarray, confidence: np.ndarray) -> f
     """
     if not len(correct):
         return float("nan")
-    counts, mean, accuracy = calibration_bins(correct, confidence)
-    return float(np.nansum(counts * np.abs(accuracy - mean)) / counts.sum())
+    gap = np.bincount(calibration_bin(confidence), weights=correct - confidence)
+    return float(np.abs(gap).sum() / len(correct))
 
 
 def _ranking(weights: np.ndarray, positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

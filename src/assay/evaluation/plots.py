@@ -1,0 +1,198 @@
+"""Pictures of stored predictions and training histories: PNG, 800 pixels wide, colour-blind safe."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from assay.evaluation.classification import decide
+from assay.evaluation.intervals import Interval, wilson
+from assay.evaluation.metrics import ECE_BINS, calibration_bin
+from assay.evaluation.predictions import Predictions
+from assay.files import atomic_write
+
+# Okabe & Ito 2008, made to be told apart with any colour vision; also told apart by line style here
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+STYLES = ("-", "--", "-.", ":")
+GREY = "#666666"
+_STYLE: Any = {  # rc_context wants a type of its 300 literal keys
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e5e5e5",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+
+
+@contextmanager
+def figure(path: Path, height: int) -> Iterator[Figure]:
+    """Yield an empty figure of 800 x `height` pixels that is saved to `path` when the block ends well."""
+    with rc_context(_STYLE):
+        drawn = Figure(figsize=(8, height / 100), dpi=100, layout="constrained")
+        yield drawn
+        with atomic_write(path) as temporary:
+            drawn.savefig(
+                temporary, metadata={"Software": None}
+            )  # no version inside: same numbers, same bytes
+
+
+def plot_confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
+    """Counts, coloured by their share of the true class. matrix: rows truth, columns decided."""
+    counts = np.asarray(matrix)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    with figure(path, 560) as drawn:
+        axes = drawn.subplots()
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.ndindex(*counts.shape):
+            axes.text(
+                column,
+                row,
+                f"{counts[row, column]}\n{100 * shares[row, column]:.1f} %",
+                ha="center",
+                va="center",
+                color="white" if shares[row, column] > 0.5 else "black",
+                fontsize=14,
+            )
+        axes.set(xlabel="predicted", ylabel="true", xticks=range(len(classes)), yticks=range(len(classes)))
+        axes.set_xticklabels(classes)
+        axes.set_yticklabels(classes, rotation=90, va="center")
+        axes.grid(visible=False)
+        drawn.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+
+
+def plot_ranking(path: Path, predictions: Predictions, models: Sequence[str], classes: Sequence[str]) -> None:
+    """ROC and precision-recall curves of the last class (the positive one) for each model.
+
+    A model is left out where the curves are undefined: no image of the class, or no other image.
+    """
+    from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
+
+    with figure(path, 430) as drawn:
+        roc, pr = drawn.subplots(1, 2)
+        for index, model in enumerate(models):
+            answer = decide(predictions.of(model), classes)
+            truth, scores = answer.truth == len(classes) - 1, answer.scores[:, -1]
+            if truth.all() or not truth.any():
+                continue
+            look = {"color": COLOURS[index % len(COLOURS)], "linestyle": STYLES[index % len(STYLES)]}
+            false_positives, true_positives, _ = roc_curve(truth, scores)
+            roc.plot(
+                false_positives,
+                true_positives,
+                label=f"{model} ({auc(false_positives, true_positives):.3f})",
+                **look,
+            )
+            precision, recall, _ = precision_recall_curve(truth, scores)
+            area = average_precision_score(truth, scores)
+            pr.plot(recall, precision, label=f"{model} ({area:.3f})", drawstyle="steps-post", **look)
+        roc.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
+        roc.set(xlabel="false positive rate", ylabel=f"recall of {classes[-1]}", title="ROC (area)")
+        pr.set(xlabel=f"recall of {classes[-1]}", ylabel="precision", title="Precision-recall (average)")
+        for axes in (roc, pr):
+            axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+            if axes.get_legend_handles_labels()[0]:
+                axes.legend(loc="lower right" if axes is roc else "lower left", fontsize=10)
+
+
+def plot_reliability(path: Path, rows: pd.DataFrame, classes: Sequence[str]) -> None:
+    """Accuracy against confidence in 15 bins with Wilson intervals, and how many images each bin holds."""
+    answer = decide(rows, classes)
+    confidence = answer.scores.max(axis=1)
+    bins = calibration_bin(confidence)
+    with figure(path, 620) as drawn:
+        top, bottom = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        for index in np.unique(bins):
+            inside = bins == index
+            found = wilson(int(answer.correct[inside].sum()), int(inside.sum()))
+            _point(top, (float(confidence[inside].mean()), found.value), y=found)
+        lowest = 1 / len(classes)  # the most probable class cannot have less
+        top.plot([lowest, 1], [lowest, 1], color=GREY, linewidth=1, linestyle=":", label="calibrated")
+        top.set(ylabel="accuracy", ylim=(-0.02, 1.02))
+        top.legend(loc="upper left")
+        bottom.hist(confidence, bins=np.linspace(0, 1, ECE_BINS + 1), color=COLOURS[0], edgecolor="white")
+        bottom.set(xlabel="confidence (probability of the predicted class)", ylabel="images")
+        bottom.set_xlim(lowest - 0.02, 1.02)
+
+
+def plot_history(path: Path, history: pd.DataFrame) -> None:
+    """Loss and accuracy by epoch; the best epoch (first of the highest val/accuracy) is marked.
+
+    history: history.csv, columns epoch and any of train/loss, val/loss, train/accuracy, val/accuracy.
+    """
+    with figure(path, 400) as drawn:
+        for axes, name in zip(drawn.subplots(1, 2), ("loss", "accuracy"), strict=True):
+            for index, part in enumerate(("train", "val")):
+                if f"{part}/{name}" in history:
+                    axes.plot(
+                        history["epoch"],
+                        history[f"{part}/{name}"],
+                        label=part,
+                        color=COLOURS[index],
+                        linestyle=STYLES[index],
+                        marker="o",
+                        markersize=4,
+                    )
+            axes.set(xlabel="epoch", title=name.capitalize())
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            if len(history):
+                best = history["epoch"].iloc[int(history["val/accuracy"].argmax())]
+                axes.axvline(best, color=GREY, linewidth=1, linestyle=":", label=f"best epoch {best:.0f}")
+                axes.legend(fontsize=10)
+
+
+@dataclass(frozen=True)
+class ForestRow:
+    """One line of a forest plot. published: the reported value, only where it can be compared."""
+
+    name: str
+    measured: Interval
+    published: float | None = None
+
+
+def plot_forest(path: Path, rows: Sequence[ForestRow], *, label: str) -> None:
+    """Measured values with their intervals, published ones as hollow diamonds. label: of the x axis."""
+    with figure(path, 130 + 42 * max(len(rows), 1)) as drawn:
+        axes = drawn.subplots()
+        for place, row in enumerate(rows):
+            _point(axes, (row.measured.value, place), x=row.measured, label="measured, 95 % interval")
+            if row.published is not None:
+                axes.plot(
+                    row.published,
+                    place,
+                    marker="D",
+                    markersize=9,
+                    markerfacecolor="none",
+                    markeredgecolor=COLOURS[1],
+                    linestyle="none",
+                    label="published",
+                )
+        axes.set(xlabel=label, yticks=range(len(rows)), ylim=(max(len(rows), 1) - 0.5, -0.5))
+        axes.set_yticklabels([row.name for row in rows])
+        axes.grid(visible=False, axis="y")
+        handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))  # one entry per label
+        drawn.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=2, fontsize=10)
+
+
+def _point(
+    axes: Axes,
+    at: tuple[float, float],
+    *,
+    x: Interval | None = None,
+    y: Interval | None = None,
+    label: str | None = None,
+) -> None:
+    xerr, yerr = (
+        None if found is None else [[found.value - found.low], [found.high - found.value]] for found in (x, y)
+    )
+    axes.errorbar(
+        *at, xerr=xerr, yerr=yerr, color=COLOURS[0], marker="o", capsize=4, linestyle="none", label=label
+    )

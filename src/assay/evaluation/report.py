@@ -1,0 +1,116 @@
+"""One HTML file with everything a reader needs to judge a model; opens by double click."""
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from assay.files import atomic_write
+
+SCALAR_METRICS = ("accuracy", "balanced_accuracy", "roc_auc", "average_precision")
+CLASS_METRICS = ("precision", "recall", "f1")
+
+
+def write_report(
+    path: Path,
+    *,
+    title: str,
+    data: Mapping[str, Any],
+    weights: Mapping[str, Any],
+    profile: str,
+    seed: int,
+    hardware: str,
+    facts: Mapping[str, Any],
+    scores: Mapping[str, Any],
+    comparison: Mapping[str, Any] | None,
+    published: Mapping[str, Any],
+    figures: Sequence[tuple[str, Path]],
+    warnings: Sequence[str] = (),
+) -> None:
+    """Write the report of one model to `path`.
+
+    data: SOURCE.yaml of the data; its source ("sample", "original", "own…") decides what is said about
+        published numbers: only on original data are they shown beside the measured ones.
+    weights: {"origin", "detail"} of the weights training started from. hardware: in words.
+    facts: further rows of the table at the top.
+    scores, comparison: from `classification.score` and `comparison.compare`.
+    published: the experiment's numbers as reported: accuracy, precision, recall, f1 (0-1) and per_class; the
+        rest is not about this data set and is left out.
+    figures: (caption, PNG), in order; the pictures are copied into the file.
+    warnings: lines to put first, such as a training that failed; collapsed predictions are added here.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("assay.evaluation", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters |= {"interval": _interval, "points": _points, "image": _image}
+    everything = scores["all"]
+    collapsed = (
+        [f"collapsed: every image is called {everything['collapsed']}"] if everything["collapsed"] else []
+    )
+    text = environment.get_template("report.html.j2").render(
+        title=title,
+        data=data,
+        weights=weights,
+        top={"profile": profile, "seed": seed, "hardware": hardware, **facts},
+        scores=scores,
+        scalar_metrics=SCALAR_METRICS,
+        class_metrics=CLASS_METRICS,
+        comparison=comparison,
+        published=against_published(everything, published) if data["source"] == "original" else [],
+        figures=figures,
+        warnings=[*collapsed, *warnings],
+    )
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
+def against_published(scores: Mapping[str, Any], published: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Published numbers beside the measured: {"metric", "published", "measured": interval, "within"}.
+
+    scores: one part of `classification.score`. within: the published value lies in the measured interval.
+    Meaningful on the original data only; the caller sees to that.
+    """
+    reported = {name: published.get(name) for name in ("accuracy", *CLASS_METRICS)}
+    measured = {"accuracy": scores["accuracy"], **{name: scores[name]["macro"] for name in CLASS_METRICS}}
+    for label, values in published.get("per_class", {}).items():
+        for name, value in values.items():
+            if label in scores.get(name, {}):
+                reported[f"{name} of {label}"] = value
+                measured[f"{name} of {label}"] = scores[name][label]
+    return [
+        {
+            "metric": name,
+            "published": value,
+            "measured": measured[name],
+            "within": measured[name]["low"] <= value <= measured[name]["high"],
+        }
+        for name, value in reported.items()
+        if isinstance(value, int | float)
+    ]
+
+
+def _interval(found: Mapping[str, float]) -> str:
+    """{"value": 0.942, "low": 0.928, "high": 0.954} -> "94.2 % (92.8 to 95.4)"."""
+    if math.isnan(found["value"]):
+        return "undefined"
+    value = f"{100 * found['value']:.1f} %"
+    if math.isnan(found["low"]):
+        return f"{value} (no interval)"
+    return f"{value} ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
+
+
+def _points(found: Mapping[str, float]) -> str:
+    """A difference of shares in percentage points, with its interval."""
+    if math.isnan(found["value"]):
+        return "undefined"
+    return f"{100 * found['value']:+.1f} points ({100 * found['low']:+.1f} to {100 * found['high']:+.1f})"
+
+
+def _image(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
