@@ -1,0 +1,40 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from assay.errors import UserError
+from assay.training.precision import autocast, choose
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("amx", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_auto_is_bf16_only_where_the_processor_multiplies_it(monkeypatch, amx, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": amx})
+    assert choose("auto", CPU) == expected
+
+
+def test_a_named_precision_is_taken_and_an_unknown_one_refused():
+    assert choose("bf16", CPU) == "bf16"
+    assert choose("fp32", CPU) == "fp32"
+    with pytest.raises(UserError, match="'fp16': expected auto, fp32 or bf16"):
+        choose("fp16", CPU)
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_the_context_computes_in_the_precision(precision, dtype):
+    with autocast(precision, CPU):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
+
+
+def test_every_worker_thread_flushes_denormals():
+    # 1e-40 is denormal: kept, it sums to something above 0. Large enough that both threads take a share.
+    code = (
+        "from assay.training.precision import start_torch; start_torch(3, threads=2); import torch;"
+        "x = torch.full((4_000_000,), 1e-30); y = x * 1e-10;"
+        "print(torch.get_num_threads(), int((y != 0).sum()), torch.initial_seed())"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["2", "0", "3"]

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+
+from assay.errors import UserError
+from assay.models.classifier import predict
+from assay.training import two_stage
+from assay.training.two_stage import halves, train_two_stage
+
+
+@pytest.fixture
+def arguments(settings):
+    return settings | {"train_groups": [f"g{number // 2}" for number in range(60)], "epochs": 3}
+
+
+def test_misses_of_models_that_had_not_seen_them_become_maybe(arguments, monkeypatch):
+    trainings = []
+    real = two_stage.train_classifier
+
+    def watched(**given):
+        trainings.append((given, real(**given)))
+        return trainings[-1][1]
+
+    monkeypatch.setattr(two_stage, "train_classifier", watched)
+    names = set()
+    trained = train_two_stage(**arguments | {"log": lambda name, value, step: names.add(name)})
+
+    (half1, model1), (half2, model2), (_, stage1), (last, _) = trainings
+    assert trained.info["classes"] == last["classes"] == ["clean", "maybe", "pit"]
+    assert len(half1["train_images"]) + len(half2["train_images"]) == 60
+    # recompute the training labels from the models that had not seen the images
+    first = halves(arguments["train_labels"], arguments["train_groups"], arguments["seed"])
+    missed = np.zeros(60, bool)
+    for seen, model in ((first, model1), (~first, model2)):
+        answers = predict(model.module, arguments["train_images"][~seen], input_mode="norm").argmax(axis=1)
+        missed[~seen] = answers != arguments["train_labels"][~seen]
+    expected = np.where(missed, 1, 2 * arguments["train_labels"])
+    assert np.array_equal(last["train_labels"], expected)
+    assert trained.info["maybe"] == {"train": int(missed.sum()), "val": int((last["val_labels"] == 1).sum())}
+    # stage 2 starts from stage 1's weights and ends with another head
+    assert torch.equal(
+        last["weights"].state["layer1.0.conv1.weight"], stage1.module.state_dict()["layer1.0.conv1.weight"]
+    )
+    assert trained.module.fc.out_features == 3
+    assert {"half1/val/accuracy", "half2/val/accuracy", "stage1/val/accuracy", "val/accuracy"} <= names
+    assert [path.name for path in arguments["checkpoint"].parent.iterdir()] == ["checkpoint.pt"]
+
+
+def test_halves_keep_groups_together_and_classes_even():
+    labels = np.arange(200) % 2
+    groups = [str(number // 5) for number in range(200)]
+    first = halves(labels, groups, seed=1)
+    assert set(np.array(groups)[first]).isdisjoint(np.array(groups)[~first])
+    assert 80 <= first.sum() <= 120
+    assert labels[first].mean() == pytest.approx(0.5, abs=0.1)
+    assert np.array_equal(first, halves(labels, groups, seed=1))
+    assert not np.array_equal(first, halves(labels, groups, seed=2))
+
+
+def test_too_few_misses_are_a_users_mistake(arguments, monkeypatch):
+    images = [*arguments["train_images"], *arguments["val_images"]]
+    labels = [*arguments["train_labels"], *arguments["val_labels"]]
+    known = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+
+    def always_right(module, images, input_mode):
+        return np.eye(2)[[known[image.tobytes()] for image in images]]
+
+    monkeypatch.setattr(two_stage, "predict", always_right)
+    with pytest.raises(UserError, match="0 training images are 'maybe'"):
+        train_two_stage(**arguments | {"epochs": 1})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": ["a", "b", "c"]}, "starts from 2 classes, found 3"),
+        ({"train_groups": ["a"]}, "60 training images but 1 groups"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(arguments, changes, message):
+    with pytest.raises(ValueError, match=message):
+        train_two_stage(**arguments | changes)
