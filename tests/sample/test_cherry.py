@@ -11,7 +11,7 @@ from assay.sample import make_sample
 from assay.sample.cherry import CONFLICTING, DAMAGED, DISTINCT, FLIPPED, IDENTICAL, NEIGHBOURS, make
 from assay.sample.cherry_picture import Frame, draw
 
-CONTENT = "c34eb545fd9ad84e940eddfc3353daaf92635e6333502d323d7c5c4756e4dd57"
+CONTENT = "4e08cdb860f4109580e286b12921d9db34d858b1f856856fe18bfea091d30f79"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_there_are_as_many_files_as_the_constants_say(truth):
 
 def test_truth_names_every_file_and_nothing_else(sample, truth):
     assert set(truth) == {path.relative_to(sample).as_posix() for path in sample.rglob("*.png")}
-    assert {row["truth"] for row in truth.values()} == {"clean", "pit", "maybe"}
+    assert {row["truth"] for row in truth.values()} == {"cherry_clean", "cherry_pit", "maybe"}
 
 
 def test_the_damaged_files_and_only_they_are_unreadable(sample, truth):

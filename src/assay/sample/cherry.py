@@ -16,7 +16,8 @@ from assay.sample.cherry_picture import Frame, draw
 
 CLEAN, PIT = "cherry_clean", "cherry_pit"
 DISTINCT = {"train": 676, "val": 282, "pool": 150}  # different cherries; copies and damaged files come on top
-TRUTH_SHARES = {"clean": 0.48, "pit": 0.40, "maybe": 0.12}
+MAYBE = "maybe"
+TRUTH_SHARES = {CLEAN: 0.48, PIT: 0.40, MAYBE: 0.12}
 MAYBE_IN_WRONG_FOLDER = 0.25  # share of the ambiguous ones
 
 FLIPPED = {"train": 16, "val": 6}  # plainly clean or pit, in the other one's folder
@@ -41,7 +42,7 @@ class _Cherry:
     seed: int
     split: str
     folder: str  # CLEAN, PIT, or "" in the pool
-    truth: str  # clean, pit or maybe
+    truth: str  # CLEAN, PIT or MAYBE, the labels a reviewer may give
     pit: float
     partial: bool = False
     frame: Frame = field(default_factory=Frame)
@@ -54,7 +55,7 @@ def make(folder: Path, *, seed: int = 4) -> None:
     """Write the sample to `folder`, replacing what is there; the same seed gives the same bytes.
 
     The layout is the original's: `{train,val}/{cherry_clean,cherry_pit}/*.png`, 128x128; plus unlabelled
-    `pool/*.png`, `truth.csv` (image, truth: clean, pit or maybe, note) and SOURCE.yaml.
+    `pool/*.png`, `truth.csv` (image, truth: cherry_clean, cherry_pit or maybe, note) and SOURCE.yaml.
     """
     rng = np.random.default_rng(seed)
     cherries = list(_cherries(rng))
@@ -93,20 +94,20 @@ def _cherries(rng: np.random.Generator) -> Iterator[_Cherry]:
     """The distinct cherries: labels follow the truth, but for some flipped and many ambiguous ones."""
     for split, count in DISTINCT.items():
         truths = rng.choice(list(TRUTH_SHARES), count, p=list(TRUTH_SHARES.values()))
-        sure = np.flatnonzero(truths != "maybe")
+        sure = np.flatnonzero(truths != MAYBE)
         flipped = set() if split == "pool" else set(rng.choice(sure, FLIPPED[split], replace=False).tolist())
         for index, truth in enumerate(truths.tolist()):
-            partial = truth == "maybe" and rng.random() < 0.5
+            partial = truth == MAYBE and rng.random() < 0.5
             low, high = {
-                "clean": (0.0, 0.0),
-                "pit": (0.55, 1.0),
-                "maybe": (0.5, 0.7) if partial else (0.12, 0.4),
+                CLEAN: (0.0, 0.0),
+                PIT: (0.55, 1.0),
+                MAYBE: (0.5, 0.7) if partial else (0.12, 0.4),
             }[truth]
             pit = float(rng.uniform(low, high))
-            is_pit = truth == "pit" or (truth == "maybe" and (partial or pit > 0.26))
-            doubtful = truth == "maybe" and rng.random() < MAYBE_IN_WRONG_FOLDER
+            is_pit = truth == PIT or (truth == MAYBE and (partial or pit > 0.26))
+            doubtful = truth == MAYBE and rng.random() < MAYBE_IN_WRONG_FOLDER
             wrong = split != "pool" and (index in flipped or doubtful)
-            note = ("doubtful label" if truth == "maybe" else "flipped label") if wrong else ""
+            note = ("doubtful label" if truth == MAYBE else "flipped label") if wrong else ""
             yield _Cherry(
                 seed=int(rng.integers(2**32)),
                 split=split,
@@ -157,8 +158,8 @@ def _damaged(rng: np.random.Generator) -> Iterator[_Cherry]:
     """Files that are no pictures any more."""
     for split, damages in DAMAGED.items():
         for damage in damages:
-            truth, seed = str(rng.choice(["clean", "pit"])), int(rng.integers(2**32))
-            folder = _folder(split, truth == "pit")
+            truth, seed = str(rng.choice([CLEAN, PIT])), int(rng.integers(2**32))
+            folder = _folder(split, truth == PIT)
             yield _Cherry(seed, split, folder, truth, pit=0.8, note=f"damaged: {damage}", damage=damage)
 
 
