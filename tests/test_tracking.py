@@ -85,6 +85,12 @@ def test_a_continued_run_keeps_its_id():
     assert second.id == first.id
 
 
+def test_a_run_takes_the_id_of_what_it_made():
+    with recorded() as run:
+        run.identify("a" * 32)
+    assert run.id == read_bundle(run.folder).id == "a" * 32
+
+
 def test_an_exception_is_kept_and_goes_on():
     with pytest.raises(ZeroDivisionError), recorded() as run:
         run.metric("loss", 1.0)

@@ -128,7 +128,7 @@ class Run:
         self._save()
 
     def identify(self, run_id: str) -> None:
-        """Take the id of what the run made: training the same weights again is the same run, not a second one."""
+        """Take the id of what the run made: training the same weights again is the same run, not another."""
         self.state["id"] = run_id
         self._save()
 
