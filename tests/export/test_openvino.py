@@ -4,6 +4,7 @@ import numpy as np
 import openvino
 
 from assay.export.metadata import KEY
+from assay.export.openvino import export_openvino
 from assay.export.predictor import Predictor
 
 
@@ -12,6 +13,16 @@ def test_fp32_weights_and_the_metadata_inside(exported):
     assert json.loads(model.get_rt_info([KEY]).astype(str)) == exported.metadata
     weights = [op for op in model.get_ops() if op.get_type_name() == "Constant"]
     assert not any(op.get_element_type() == openvino.Type.f16 for op in weights)
+
+
+def test_converting_tells_nobody(exported, tmp_path, monkeypatch):
+    def sent(*arguments, **named):
+        raise AssertionError("telemetry")
+
+    for name in ("start_session", "send_event"):
+        monkeypatch.setattr(f"openvino_telemetry.Telemetry.{name}", sent)
+    export_openvino(exported.folder / "model.onnx", tmp_path / "openvino", metadata=exported.metadata)
+    assert (tmp_path / "openvino" / "model.bin").is_file()
 
 
 def test_any_batch_size(exported):

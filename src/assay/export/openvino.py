@@ -12,7 +12,8 @@ def export_openvino(onnx_path: Path, folder: Path, *, metadata: Mapping[str, Any
     """Write model.xml and model.bin into `folder` (replaced), weights in fp32, metadata in rt_info."""
     import openvino
 
-    model = openvino.convert_model(onnx_path)
+    # read_model, not convert_model: the same graph, but the converter reports its use to its maker
+    model = openvino.Core().read_model(onnx_path)
     model.set_rt_info(to_text(metadata), [KEY])
     with fresh_folder(folder) as temporary:
         openvino.save_model(model, temporary / "model.xml", compress_to_fp16=False)
