@@ -19,7 +19,7 @@ def one_thread():
 
 @pytest.fixture
 def settings(tmp_path):
-    """Arguments of a small training: noise, with a bright square where the label is 1; 12 % are mislabelled."""
+    """Arguments of a small training: noise, and a bright square where the label is 1; 12 % mislabelled."""
 
     def images(count, seed):
         draw = np.random.default_rng(seed)

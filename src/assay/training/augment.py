@@ -35,7 +35,7 @@ def augment(images: Tensor, kind: Augmentation, generator: Generator) -> Tensor:
     """
     if kind == "none":
         return images
-    pixels = images.permute(0, 3, 1, 2).float() / 255
+    pixels = images.permute(0, 3, 1, 2).contiguous().float().div_(255)  # planes: faster to mix than pixels
     pixels = warp(pixels, affine(len(images), generator))
     if kind == "enhanced":
         pixels = jitter(blur(pixels, generator), generator)
@@ -118,14 +118,14 @@ def saturation(pixels: Tensor, factor: Tensor) -> Tensor:
 
 def hue(pixels: Tensor, turn: Tensor) -> Tensor:
     """Turn the hue by a part of the full circle, through HSV."""
-    value, channel = pixels.max(dim=1, keepdim=True)
-    spread = value - pixels.amin(dim=1, keepdim=True)
     red, green, blue = pixels.split(1, dim=1)
+    value = torch.maximum(torch.maximum(red, green), blue)
+    spread = value - torch.minimum(torch.minimum(red, green), blue)
     divisor = torch.where(spread == 0, 1, spread)  # grey has no hue: any will do, its spread is 0
     sector = torch.where(
-        channel == 0,
+        value == red,
         (green - blue) / divisor,
-        torch.where(channel == 1, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
+        torch.where(value == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
     )
     # HSV to RGB in one formula, per channel: k counts sectors of 60 degrees from the channel's own dip
     k = (pixels.new_tensor([5, 3, 1]).view(1, 3, 1, 1) + sector + 6 * turn) % 6
