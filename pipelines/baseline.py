@@ -3,7 +3,6 @@
 Writes build/<project>/baseline.
 """
 
-from pathlib import Path
 from typing import Any
 
 from assay.config import ClassificationConfig

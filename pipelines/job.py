@@ -54,10 +54,21 @@ def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, floa
 
     cfg = load_resolved(folder / "config.yaml")
     with stage_run(
-        cfg, "job", name=request["name"], folder=folder / "run", parent=request["parent"], tags={"sweep": request["sweep"]}
+        cfg,
+        "job",
+        name=request["name"],
+        folder=folder / "run",
+        parent=request["parent"],
+        tags={"sweep": request["sweep"]},
     ) as run:
         train_into(
-            cfg, folder / "model", cfg.experiment.id, cfg.model, cfg.train, checkpoint=folder / "checkpoint.pt", run=run
+            cfg,
+            folder / "model",
+            cfg.experiment.id,
+            cfg.model,
+            cfg.train,
+            checkpoint=folder / "checkpoint.pt",
+            run=run,
         )
         metrics = score_into(cfg, folder / "evaluation", {request["name"]: folder / "model"}, run=run)
     (folder / "checkpoint.pt").unlink(missing_ok=True)

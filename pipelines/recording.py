@@ -8,7 +8,7 @@ from assay.tracking import Run, record
 
 
 def stage_run(
-    cfg: Any,  # noqa: ANN401 - any configuration model
+    cfg: Any,
     stage: str,
     *,
     name: str | None = None,

@@ -4,7 +4,6 @@ Writes build/<project>/model. A killed training goes on from its last epoch when
 and ends with the same weights as one that was never killed.
 """
 
-from pathlib import Path
 from typing import Any
 
 from assay.config import ClassificationConfig

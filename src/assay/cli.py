@@ -1,12 +1,16 @@
 """The `assay` command: data, reviews, the registry and what came out. `assay --help` lists it all."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from assay.entrypoint import be_quiet, mistakes_in_one_line
 from assay.errors import UserError
+
+Kind = Literal[
+    "human", "model", "sample-truth"
+]  # as in assay.review.decisions, which is too heavy to import here
 
 app = typer.Typer(
     help="From raw clips, pages and crops to a model that is proven, exported and registered.",
@@ -29,7 +33,9 @@ MLRUNS = Path("mlruns")
 @app.command()
 def data(
     project: Annotated[str, typer.Option(help="One project; empty = every project of params.yaml.")] = "",
-    source: Annotated[str, typer.Option(help="sample: generated here; original: the published images.")] = "sample",
+    source: Annotated[
+        str, typer.Option(help="sample: generated here; original: the published images.")
+    ] = "sample",
     mirror: Annotated[
         str, typer.Option(help="A local folder that holds <project>/… of the originals; empty = fetch them.")
     ] = "",
@@ -58,17 +64,14 @@ def record(
     project: str,
     table: Annotated[Path, typer.Argument(help="CSV with the columns image, label and optionally note.")],
     reviewer: Annotated[str, typer.Option(help="Who decided.")],
-    kind: Annotated[str, typer.Option(help="human, model or sample-truth; only human counts as human.")],
+    kind: Annotated[Kind, typer.Option(help="What the reviewer is; only human counts as human.")],
 ) -> None:
     """Append a reviewer's answers about the current candidates to reviews/<project>/."""
     import csv
-    from typing import get_args
 
     from assay.config import compose
-    from assay.review.decisions import Kind, append_decisions, decisions_from_table
+    from assay.review.decisions import append_decisions, decisions_from_table
 
-    if kind not in get_args(Kind):
-        raise UserError(f"--kind {kind}: expected {', '.join(get_args(Kind))}")
     cfg = compose([f"project={project}"])
     offered = Path(cfg.build) / "candidates/candidates.csv"
     for path, mend in ((offered, f"run `dvc repro mine@{project}`"), (table, "name a CSV file")):
@@ -92,7 +95,12 @@ def sync() -> None:
     from assay.registry import sync as synchronise
 
     report = synchronise(ROOTS, mlruns=MLRUNS)
-    print(report.summary())
+    print(
+        f"MLflow: {report.created} runs new, {report.updated} completed, {report.skipped} were there;"
+        f" model versions: {', '.join(report.versions) or 'none new'}"
+    )
+    if report.problems:
+        raise UserError("; ".join(report.problems))
 
 
 @registry.command()
@@ -122,7 +130,9 @@ def request(
     read_sweep(name)
     params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
     if name not in params["sweeps"]:
-        raise UserError(f"sweep={name}: its project is not in the graph yet; the graph has {', '.join(params['sweeps'])}")
+        raise UserError(
+            f"sweep={name}: its project is not in the graph yet; the graph has {', '.join(params['sweeps'])}"
+        )
     profile = profile or params["profile"]
     check_name("profile", profile)
     try:

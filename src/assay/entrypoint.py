@@ -1,12 +1,13 @@
 """What every stage has in common: reading its configuration, and ending a mistake in one line.
 
-    python -m pipelines.<stage> resolved/cherry.yaml            as DVC calls it
-    python -m pipelines.<stage> project=cherry train.epochs=5   by hand, composed by Hydra
+python -m pipelines.<stage> resolved/cherry.yaml            as DVC calls it
+python -m pipelines.<stage> project=cherry train.epochs=5   by hand, composed by Hydra
 """
 
 import errno
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,7 +96,9 @@ def _configuration(arguments: list[str]) -> Any:
 
     if arguments[0].endswith((".yaml", ".yml")):
         if len(arguments) > 1:
-            raise UserError(f"{arguments[0]} is complete: drop {' '.join(arguments[1:])}, or say project=… instead")
+            raise UserError(
+                f"{arguments[0]} is complete: drop {' '.join(arguments[1:])}, or say project=… instead"
+            )
         return load_resolved(Path(arguments[0]))
     return compose(arguments)
 
@@ -110,12 +113,12 @@ def stage_help(name: str, doc: str | None) -> str:
         f"usage: python -m pipelines.{name} project=<project> [experiment=<id>] [profile=<profile>] [key=value]…",
         f"       python -m pipelines.{name} resolved/<project>.yaml",
         "",
-        f"profiles:    {', '.join(names('profile'))}",
+        f"profiles: {', '.join(names('profile'))}",
+        "experiments by project:",
     ]
     for project in names("project"):
-        known = names(f"experiment/{project}")
-        more = f", … ({len(known)} in all)" if len(known) > 8 else ""
-        lines.append(f"{project + ':':<16} {', '.join(known[:8])}{more}")
+        known = f"{project}: {', '.join(names(f'experiment/{project}'))}"
+        lines.append(textwrap.fill(known, 110, subsequent_indent="    ", break_on_hyphens=False))
     lines += [
         "",
         "Any key of the configuration can be set: `python -m pipelines.configure project=cherry` writes the whole",

@@ -20,7 +20,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as written:  # on disk before the name: a power cut leaves old or new, no half
+        with temporary.open(
+            "rb"
+        ) as written:  # on disk before the name: a power cut leaves old or new, no half
             os.fsync(written.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)

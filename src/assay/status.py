@@ -19,7 +19,15 @@ def print_table(projects: Sequence[str], *, mlruns: Path, build: Path = Path("bu
         if "candidate" in version["aliases"]:
             newest[version["tags"].get("project", "")] = version
     table = Table(title="assay", title_justify="left")
-    for column in ("project", "experiment", "data", "main metric (95 % interval)", "against the baseline", "model", "look at"):
+    for column in (
+        "project",
+        "experiment",
+        "data",
+        "main metric (95 % interval)",
+        "against the baseline",
+        "model",
+        "look at",
+    ):
         table.add_column(column, overflow="fold")
     for project in projects:
         table.add_row(project, *_row(build / project / "metrics.json", newest.get(project), build / project))

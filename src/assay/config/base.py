@@ -26,13 +26,26 @@ class Project(Strict):
     baseline: str = Field(description="the published baseline: the experiment whose model mines")
 
 
+class Published(BaseModel):
+    """Numbers as published, by metric; rates in the unit the source uses."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    unit: Literal["percent", "fraction"] = "fraction"
+
+    def share(self, metric: str) -> float | None:
+        """A published rate as a share, 0-1; None where the source gives none."""
+        value = (self.model_extra or {}).get(metric)
+        return None if value is None else float(value) / (100 if self.unit == "percent" else 1)
+
+
 class Experiment(Strict):
     """Which experiment of the ledger this is, and what its authors reported."""
 
     id: str
     title: str
     planned: bool = Field(default=False, description="the source names it but reports no number")
-    published: dict[str, Any] = Field(default={}, description="numbers as published, by metric")
+    published: Published | None = Field(default=None, description="what the source reports; None = nothing")
 
 
 class WeightsPolicy(Strict):

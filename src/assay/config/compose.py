@@ -131,7 +131,9 @@ def _selection(overrides: Sequence[str], conf: Path, choices: Path) -> tuple[dic
         if key in GROUPS:
             chosen[key] = value
         elif key.startswith("baseline"):
-            raise ConfigError(f"{key}: the baseline is an experiment of its own; edit its file in conf/experiment/")
+            raise ConfigError(
+                f"{key}: the baseline is an experiment of its own; edit its file in conf/experiment/"
+            )
         else:
             changes.append("++" + override.lstrip("+"))  # forced in: the typed model knows the nearest key
     defaults = yaml.safe_load(choices.read_text("utf-8")) if choices.is_file() else {}
@@ -143,7 +145,9 @@ def _selection(overrides: Sequence[str], conf: Path, choices: Path) -> tuple[dic
     selected = defaults.get("projects", {}).get(project, {}).get("experiment")
     experiment = (chosen.get("experiment") or selected or "").removeprefix(f"{project}/")
     if not experiment:
-        raise ConfigError(f"experiment: not said and params.yaml chooses none for {project}; add experiment=<id>")
+        raise ConfigError(
+            f"experiment: not said and params.yaml chooses none for {project}; add experiment=<id>"
+        )
     check_name(f"experiment/{project}", experiment, conf)
     profile = chosen.get("profile") or defaults.get("profile") or "demo"
     check_name("profile", profile, conf)

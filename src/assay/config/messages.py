@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -70,8 +70,8 @@ def _walk(location: tuple[Any, ...], model: Any) -> tuple[list[Any], type[BaseMo
 
 def _tag(model: type[BaseModel]) -> str | None:
     field = model.model_fields.get("task")
-    values = getattr(field.annotation, "__args__", ()) if field else ()
-    return values[0] if len(values) == 1 else None
+    values = get_args(field.annotation) if field else ()
+    return str(values[0]) if len(values) == 1 else None
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
@@ -80,4 +80,4 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
         return _models(annotation._type)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models(part)]
+    return [model for part in get_args(annotation) for model in _models(part)]

@@ -12,11 +12,8 @@ from assay.config.base import Count, Fraction, Positive, Shared, Strict
 from assay.config.tasks import (
     ConditionConfig,
     DetectionConfig,
-    DetectorBaseline,
-    FusionConfig,
     OcrConfig,
-    SelfSupervisedConfig,
-    SequenceConfig,
+    TimelineConfig,
     VisionLanguageConfig,
 )
 
@@ -24,8 +21,10 @@ from assay.config.tasks import (
 class ClassificationPreparation(Strict):
     """How folders of images become a data set."""
 
-    image_size: int = Field(ge=16, le=1024, description="the images' own side, px; others are counted as resized")
-    near_duplicate_distance: int = Field(ge=0, le=64, description="bits of a 64-bit perceptual hash")
+    image_size: int = Field(
+        ge=16, le=1024, description="the images' own side, px; others are counted as resized"
+    )
+    near_duplicate_distance: float = Field(ge=0, le=0.5, description="share of differing hash bits")
 
 
 class ClassifierModel(Strict):
@@ -132,7 +131,7 @@ class ClassificationConfig(Shared):
     mine: UncertaintyMining
     evaluate: ClassifierEvaluation
     export: ParityBudget
-    baseline: Annotated[ClassifierBaseline | DetectorBaseline, Field(discriminator="task")]
+    baseline: ClassifierBaseline
 
 
 Config = Annotated[
@@ -140,10 +139,8 @@ Config = Annotated[
     | DetectionConfig
     | ConditionConfig
     | VisionLanguageConfig
-    | FusionConfig
-    | OcrConfig
-    | SequenceConfig
-    | SelfSupervisedConfig,
+    | TimelineConfig
+    | OcrConfig,
     Field(discriminator="task"),
 ]
 

@@ -265,9 +265,3 @@ class OcrConfig(Shared):
     task: Literal["ocr"]
     model: OcrModel
     baseline: DetectorBaseline
-
-
-# fusion and sequence are one task (timeline); self-supervision is a detector's `pretrain`
-FusionConfig = TimelineConfig
-SequenceConfig = TimelineConfig
-SelfSupervisedConfig = DetectionConfig

@@ -29,7 +29,9 @@ def apply_decisions(
     counting = ("human", "sample-truth") if sample_data else ("human",)
     order = {kind: rank for rank, kind in enumerate(("sample-truth", "human"))}
     settled: dict[str, Decision] = {}
-    for decision in sorted(decisions, key=lambda d: (order.get(d.kind, -1), d.at)):  # a human's goes last and stays
+    for decision in sorted(
+        decisions, key=lambda d: (order.get(d.kind, -1), d.at)
+    ):  # a human's goes last and stays
         if decision.kind in counting:
             settled[decision.candidate] = decision
     offered = set(candidates["candidate"])
@@ -76,7 +78,9 @@ def sample_truth(candidates: pd.DataFrame, truth: Path) -> list[Decision]:
         UserError: the file is missing; sample data always has it.
     """
     if not truth.is_file():
-        raise UserError(f"{truth}: missing; the sample's generator writes it: run `make data` on an empty data/")
+        raise UserError(
+            f"{truth}: missing; the sample's generator writes it: run `make data` on an empty data/"
+        )
     table = pd.read_csv(truth, keep_default_na=False).set_index("image")["truth"]
     epoch = datetime(2000, 1, 1, tzinfo=UTC)  # a fixed time: the same sample gives the same bytes
     return [

@@ -25,7 +25,9 @@ class Decision(BaseModel):
     reviewer: str = Field(min_length=1)
     kind: Kind = Field(description="only human counts as human")
     at: datetime
-    shown: str = Field(default="", description="hash of the model whose candidate was shown; empty if none was")
+    shown: str = Field(
+        default="", description="hash of the model whose candidate was shown; empty if none was"
+    )
     note: str = ""
 
 
@@ -45,7 +47,9 @@ def read_decisions(folder: Path, labels: Sequence[str]) -> list[Decision]:
             except ValidationError as error:
                 first = error.errors(include_url=False)[0]
                 key = ".".join(map(str, first["loc"]))
-                raise UserError(f"{path}:{number}: {key or 'line'}: {first['msg']}; mend or remove the line") from None
+                raise UserError(
+                    f"{path}:{number}: {key or 'line'}: {first['msg']}; mend or remove the line"
+                ) from None
             if decision.label not in labels:
                 raise UserError(f"{path}:{number}: label {decision.label!r} is none of {', '.join(labels)}")
             decisions.append(decision)
@@ -66,7 +70,9 @@ def append_decisions(folder: Path, decisions: Iterable[Decision]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jsonl"
     text = "".join(decision.model_dump_json(exclude_defaults=True) + "\n" for decision in decisions)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)  # O_APPEND: the kernel orders the writers
+    handle = os.open(
+        path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
+    )  # O_APPEND: the kernel orders the writers
     try:
         if os.fstat(handle).st_size and not path.read_bytes().endswith(b"\n"):
             text = "\n" + text  # a writer was killed in mid-line: its line stays alone, ours stays whole
@@ -104,7 +110,9 @@ def decisions_from_table(
     for number, row in enumerate(rows, 2):
         image, label = row.get("image"), row.get("label")
         if not image or not label:
-            raise UserError(f"row {number}: needs the columns image and label, has {', '.join(map(str, row))}")
+            raise UserError(
+                f"row {number}: needs the columns image and label, has {', '.join(map(str, row))}"
+            )
         if image not in candidates:
             raise UserError(f"row {number}: {image} is no candidate; see candidates.csv for those that are")
         if label not in labels:
@@ -122,5 +130,3 @@ def decisions_from_table(
             )
         )
     return decisions
-
-

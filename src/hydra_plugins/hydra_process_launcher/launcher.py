@@ -42,7 +42,7 @@ class ProcessLauncher(Launcher):
     def __init__(self, n_jobs: int) -> None:
         self.n_jobs = n_jobs
 
-    def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:  # noqa: ANN401 - Hydra's interface
+    def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
         """Remember what Hydra hands over; the task function runs in the children, found by module name."""
         self.config = config
 

@@ -1,0 +1,60 @@
+"""Predict once, score many times: shared by the evaluate stage and every job of a sweep."""
+
+from pathlib import Path
+from typing import Any
+
+from assay.config import ClassificationConfig
+from assay.evaluation.predictions import Predictions
+from assay.tracking import Run
+
+
+def predict_all(cfg: ClassificationConfig, models: dict[str, Path]) -> Predictions:
+    """Run every model (name -> its folder) on the validation images, at the size each was trained for."""
+    import pandas as pd
+
+    from assay.data.classification import read_manifest, source_of
+    from assay.data.images import load_images
+    from assay.evaluation.predictions import Predictions, table_of
+    from assay.models.classifier import load_classifier, predict
+
+    dataset = Path(cfg.build) / "dataset"
+    manifest = read_manifest(dataset)
+    held_out = manifest[manifest["split"] == "val"]
+    loaded = {name: load_classifier(folder) for name, folder in models.items()}
+    known = {label for _, info in loaded.values() for label in info["classes"]}
+    classes = [*cfg.project.classes, *sorted(known - set(cfg.project.classes))]
+    tables = []
+    for name, (module, info) in loaded.items():
+        pixels = load_images(
+            Path(cfg.data), held_out["image"].tolist(), info["image_size"], progress=f"images for {name}"
+        )
+        probabilities = predict(module, pixels, input_mode=info["input_mode"])
+        tables.append(table_of(name, held_out, probabilities, known=info["classes"], classes=classes))
+    about = {
+        name: {"hash": info["id"], **{key: info[key] for key in ("experiment", "profile", "weights")}}
+        for name, (_, info) in loaded.items()
+    }
+    return Predictions(pd.concat(tables), tuple(classes), about, source_of(dataset))
+
+
+def score_one(cfg: ClassificationConfig, predictions: Predictions, model: str, run: Run) -> dict[str, Any]:
+    """Every metric of one model, on all images and without leaks; logged to the run."""
+    from assay.evaluation.classification import flat, score
+
+    routing = cfg.evaluate.routing
+    scores = score(
+        predictions.of(model),
+        cfg.project.classes,
+        maybe="maybe" if "maybe" in predictions.classes and _answers_maybe(predictions, model) else None,
+        routing=(routing.pit, routing.maybe) if routing else None,
+        draws=cfg.evaluate.bootstrap_draws,
+        seed=cfg.seed,
+    )
+    for part, prefix in (("all", ""), ("without_leaks", "without_leaks/")):
+        for name, value in flat(scores[part]).items():
+            run.metric(prefix + name, value)
+    return scores
+
+
+def _answers_maybe(predictions: Predictions, model: str) -> bool:
+    return bool((predictions.of(model)["p_maybe"] > 0).any())

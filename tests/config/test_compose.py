@@ -1,0 +1,165 @@
+"""Composition, scaling and the one line that a mistake costs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from assay.config import compose, digest, expand_sweep, load_resolved, render
+from assay.config.compose import CONF, ROOT, names
+from assay.errors import ConfigError
+
+# (what a person typed, what the one line must say)
+MISTAKES = [
+    ("train.epocs=3", "train.epocs = 3: unknown key (did you mean 'epochs'?)"),
+    (
+        "+train.epocs=3",
+        "train.epocs = 3: unknown key (did you mean 'epochs'?)",
+    ),  # + does not get it in either
+    ("train.epochs=ten", "train.epochs = 'ten': input should be a valid integer"),
+    ("train.epochs=2.5", "train.epochs = 2.5: input should be a valid integer"),
+    ("train.lr=-3", "train.lr = -3: input should be greater than 0"),
+    (
+        "train.optimizer=adm",
+        "train.optimizer = 'adm': should be one of adam, adamw, sgd (did you mean 'adam'?)",
+    ),
+    ("train.label_smoothing=1.5", "train.label_smoothing = 1.5: input should be less than or equal to 1"),
+    ("project=chery", "project=chery: no such project in conf/project (did you mean 'cherry'?)"),
+    ("experiment=resnet19", "no such experiment in conf/experiment/cherry (did you mean 'resnet18'?)"),
+    ("profile=dmo", "profile=dmo: no such profile in conf/profile (did you mean 'demo'?)"),
+    ("seed=-1", "seed = -1: input should be greater than or equal to 0"),
+    ("train.lr=[", "train.lr=["),
+    ("epochs", "'epochs': expected key=value"),
+    ("model.patch=14", "is not a multiple of patch 14"),
+    ("baseline.train.epochs=3", "the baseline is an experiment of its own"),
+]
+
+
+@pytest.mark.parametrize(("typed", "said"), MISTAKES)
+def test_a_mistake_is_one_line_that_names_the_key_and_the_nearest_name(typed: str, said: str) -> None:
+    overrides = ["project=cherry", "experiment=resnet18", "profile=full"]
+    overrides = [o for o in overrides if o.partition("=")[0] != typed.partition("=")[0]] + [typed]
+    with pytest.raises(ConfigError) as caught:
+        compose(overrides)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_experiment_file_composes_and_none_is_lost() -> None:
+    found = sorted((CONF / "experiment").rglob("*.yaml"))
+    for path in found:
+        project, experiment = path.parent.name, path.stem
+        for profile in names("profile"):
+            cfg = compose([f"project={project}", f"experiment={experiment}", f"profile={profile}"])
+            assert cfg.experiment.id == experiment
+            assert cfg.project.name == project
+            assert (
+                cfg.experiment.planned
+                or cfg.experiment.published
+                or "addition of this project" in path.read_text()
+            )
+        header = path.read_text().split("\n")[:8]
+        assert any(f"experiment={experiment}" in line for line in header), (
+            f"{path} does not open with its command"
+        )
+    by_project = {name: len(names(f"experiment/{name}")) for name in names("project")}
+    assert by_project == {"cherry": 19, "documents": 8, "infrastructure": 17, "workzone": 17}
+
+
+def test_every_sweep_expands_and_the_graph_knows_those_of_its_projects() -> None:
+    import yaml
+
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    sweeps = {
+        name: yaml.safe_load((CONF / "sweep" / f"{name}.yaml").read_text())["project"]
+        for name in names("sweep")
+    }
+    assert len(sweeps) == 20
+    for name in sweeps:
+        jobs = expand_sweep(name, profile="demo")
+        assert len({digest(cfg) for _, cfg in jobs}) == len(jobs), f"{name} has two identical jobs"
+    in_graph = {
+        name: {"project": project} for name, project in sweeps.items() if project in params["projects"]
+    }
+    assert params["sweeps"] == in_graph
+
+
+def test_the_baseline_is_composed_with_the_same_profile() -> None:
+    cfg = compose(["project=cherry", "experiment=resnet18", "profile=demo"])
+    assert cfg.baseline.experiment == "production_baseline"
+    assert cfg.baseline.model.freeze == "backbone"
+    assert cfg.baseline.model.image_size == cfg.model.image_size == 64
+
+
+def test_a_profile_scales_what_the_caller_did_not_say() -> None:
+    scaled = compose(["project=cherry", "experiment=resnet18", "profile=demo"])
+    assert scaled.train.epochs < 30
+    assert scaled.profile.scaled["train.epochs"] == [30, scaled.train.epochs]
+    said = compose(["project=cherry", "experiment=resnet18", "profile=demo", "train.epochs=50"])
+    assert said.train.epochs == 50
+    assert "train.epochs" not in said.profile.scaled
+
+
+def test_a_patch_of_14_pixels_survives_scaling() -> None:
+    cfg = compose(["project=cherry", "experiment=EXP-006A", "profile=demo"])
+    assert cfg.model.image_size % 14 == 0
+    assert compose(["project=cherry", "experiment=EXP-006A", "profile=full"]).model.image_size == 126
+
+
+def test_resolved_text_reads_back_as_the_same_configuration(tmp_path: Path) -> None:
+    cfg = compose(["project=cherry", "experiment=EXP-002A", "profile=full", "train.lr=3e-5"])
+    path = tmp_path / "cherry.yaml"
+    path.write_text(render(cfg))
+    assert load_resolved(path) == cfg
+    path.write_text(render(cfg).replace("epochs:", "epocs:"))
+    with pytest.raises(ConfigError, match="unknown key"):
+        load_resolved(path)
+    with pytest.raises(ConfigError, match="no such file"):
+        load_resolved(tmp_path / "absent.yaml")
+
+
+def test_params_yaml_chooses_what_the_caller_left_open(tmp_path: Path) -> None:
+    choices = tmp_path / "params.yaml"
+    choices.write_text("profile: smoke\nprojects: {cherry: {experiment: EXP-003B}}\n")
+    cfg = compose(["project=cherry"], choices=choices)
+    assert (cfg.experiment.id, cfg.profile.name) == ("EXP-003B", "smoke")
+
+
+@pytest.mark.parametrize("stage", ["prepare", "baseline", "mine", "review", "train", "evaluate", "export"])
+def test_a_mistake_ends_a_stage_with_status_2_before_anything_heavy_is_imported(stage: str) -> None:
+    code = (
+        "import sys, runpy\n"
+        f"sys.argv = ['{stage}', 'project=cherry', 'train.epocs=3']\n"
+        "try:\n"
+        f"    runpy.run_module('pipelines.{stage}', run_name='__main__')\n"
+        "finally:\n"
+        "    print(sorted({'torch', 'pandas', 'mlflow', 'timm', 'matplotlib'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert done.stdout.strip() == "[]"
+    assert done.stderr.strip().split("\n") == ["assay: train.epocs = 3: unknown key (did you mean 'epochs'?)"]
+
+
+def test_a_project_without_stages_says_so(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.train", "project=workzone", "experiment=yolo11n"],
+        capture_output=True, text=True, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "do not exist yet" in done.stderr
+
+
+@pytest.mark.parametrize("stage", ["configure", "prepare", "train", "evaluate", "sweep"])
+def test_help_teaches(stage: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"pipelines.{stage}", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "usage:" in done.stdout
+    assert stage == "sweep" or "resnet18" in done.stdout or "production_baseline" in done.stdout
