@@ -92,7 +92,10 @@ def test_a_missing_file_says_which_stage_writes_it(exported, missing, tmp_path):
         Predictor.load(folder)
 
 
-@pytest.mark.parametrize(("runtime", "file"), [("onnx", "model.onnx"), ("openvino", "openvino/model.xml")])
+@pytest.mark.parametrize(
+    ("runtime", "file"),
+    [("onnx", "model.onnx"), ("openvino", "openvino/model.xml"), ("onnx", "metadata.json")],
+)
 def test_a_damaged_model_is_one_line(exported, runtime, file, tmp_path):
     folder = shutil.copytree(exported.folder, tmp_path / "damaged")
     (folder / file).write_bytes((folder / file).read_bytes()[:300])

@@ -50,9 +50,10 @@ class Predictor:
             metadata = read_json(folder / "metadata.json")
             run, inside = start(path, threads or os.cpu_count() or 1)
         except Exception as error:  # each runtime has its own exceptions, all of them mean an unreadable file
-            reason = str(error).strip().splitlines()[-1]
+            reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
             raise UserError(
-                f"{path}: cannot be loaded ({reason[:200]}); run the export stage again"
+                f"{folder}: {path.name} or metadata.json cannot be loaded ({reason[:200]}); "
+                "run the export stage again"
             ) from error
         if inside != to_text(metadata):
             raise UserError(

@@ -20,7 +20,7 @@ from assay.export.predictor import Image, Predictor
 class Classifier(PythonModel):
     """Class probabilities of images, from the verified ONNX export in the artifact folder `export`."""
 
-    def load_context(self, context: Any) -> None:  # noqa: ANN401 - MLflow's own type moves between releases
+    def load_context(self, context: Any) -> None:
         """Load the export; MLflow calls this once."""
         self.predictor = Predictor.load(Path(context.artifacts["export"]))
 
@@ -46,7 +46,7 @@ def _images(model_input: pd.DataFrame | np.ndarray | Sequence[Any]) -> list[Imag
     return [_image(value) for value in model_input]
 
 
-def _image(value: Any) -> Image:  # noqa: ANN401 - what comes over the wire
+def _image(value: Any) -> Image:
     if isinstance(value, bytes):
         try:
             return decode(value)
