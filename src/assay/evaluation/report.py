@@ -78,7 +78,7 @@ def against_published(scores: Mapping[str, Any], published: Mapping[str, Any]) -
     """
     reported = {name: published.get(name) for name in ("accuracy", *CLASS_METRICS)}
     measured = {"accuracy": scores["accuracy"], **{name: scores[name]["macro"] for name in CLASS_METRICS}}
-    for label, values in published.get("per_class", {}).items():
+    for label, values in (published.get("per_class") or {}).items():
         for name, value in values.items():
             if label in scores.get(name, {}):
                 reported[f"{name} of {label}"] = value
