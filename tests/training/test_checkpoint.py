@@ -104,6 +104,13 @@ def test_a_fingerprint_sees_settings_data_and_weights():
     assert fingerprint({"lr": 1.0, "seed": 2}, data, {"a": torch.ones(2)}) != first
 
 
+def test_what_a_kill_left_of_a_write_is_cleared_away(tmp_path):
+    (tmp_path / ".c.pt.abc.pt").write_bytes(b"half")
+    (tmp_path / ".d.pt.abc.pt").write_bytes(b"another run's")
+    assert Checkpoint(tmp_path / "c.pt", "x").read() is None
+    assert [path.name for path in tmp_path.iterdir()] == [".d.pt.abc.pt"]
+
+
 def test_an_absent_checkpoint_reads_as_none(tmp_path):
     assert Checkpoint(tmp_path / "none.pt", "x").read() is None
 

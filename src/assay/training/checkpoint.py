@@ -39,6 +39,8 @@ class Checkpoint:
 
     def read(self) -> dict[str, Any] | None:
         """The last state written, on the CPU, or None where this run has written none."""
+        for partial in self.path.parent.glob(f".{self.path.name}.*"):  # a kill in the middle of a write
+            partial.unlink(missing_ok=True)
         if not self.path.exists():
             return None
         try:
