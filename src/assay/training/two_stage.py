@@ -34,7 +34,7 @@ def train_two_stage(
     seed: int,
     checkpoint: Path,
     log: Log,
-    **settings: Any,  # noqa: ANN401  handed on, and checked there, as train_classifier types them
+    **settings: Any,
 ) -> TrainedClassifier:
     """Train the three-class model (`classes[0]`, "maybe", `classes[1]`) from two-class images.
 
