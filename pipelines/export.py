@@ -23,7 +23,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
     from assay.training.precision import start_torch
     from pipelines.recording import stage_run
 
-    start_torch(None, cfg.seed)
+    start_torch(cfg.seed)
     build = Path(cfg.build)
     module, info = load_classifier(build / "model")
     source = source_of(build / "dataset")

@@ -80,13 +80,15 @@ def train_into(
         **cfg.profile.weights.model_dump(),
     )
     run.tag("weights", weights.origin)
+    if model.pretrained and weights.origin == "random":
+        run.rename(f"{run.state['name']} · RANDOM weights")  # never a look-alike of the published experiment
     images = [
         load_images(
             Path(cfg.data), part["image"].tolist(), model.image_size, progress=f"reading {name} images"
         )
         for name, part in (("training", rows), ("validation", held_out))
     ]
-    labels = [part["label"].map(classes.index).to_numpy() for part in (rows, held_out)]
+    labels = [part["label"].map(classes.index).to_numpy(copy=True) for part in (rows, held_out)]
     trained = (train_two_stage if train.maybe == "misses" else train_classifier)(
         train_images=images[0],
         train_labels=labels[0],

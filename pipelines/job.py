@@ -8,6 +8,7 @@ code, is not run again; a killed one goes on from its last epoch.
 
 import traceback
 from pathlib import Path
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig
@@ -47,7 +48,7 @@ def main(job: DictConfig) -> None:
         raise
 
 
-def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, float]:
+def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, Any]:
     from pipelines.fitting import train_into
     from pipelines.recording import stage_run
     from pipelines.scoring import score_into
@@ -70,7 +71,7 @@ def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, floa
             checkpoint=folder / "checkpoint.pt",
             run=run,
         )
-        metrics = score_into(cfg, folder / "evaluation", {request["name"]: folder / "model"}, run=run)
+        metrics = score_into(cfg, folder / "evaluation", request["name"], folder / "model", run)
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return metrics
 

@@ -56,5 +56,39 @@ def score_one(cfg: ClassificationConfig, predictions: Predictions, model: str, r
     return scores
 
 
+def score_into(cfg: ClassificationConfig, out: Path, name: str, trained: Path, run: Run) -> dict[str, Any]:
+    """Evaluate one model by itself, as a sweep's job does; returns its row of the sweep's table."""
+    from assay.evaluation.predictions import write_predictions
+    from assay.files import fresh_folder, read_json, write_json
+    from pipelines.picturing import draw
+
+    predictions = predict_all(cfg, {name: trained})
+    scores = score_one(cfg, predictions, name, run)
+    with fresh_folder(out) as folder:
+        write_predictions(folder / "predictions.parquet", predictions)
+        write_json(folder / "metrics.json", scores)
+        draw(cfg, folder, predictions, name, scores, None, trained)
+        run.artifact(folder / "report.html")
+        for picture in sorted(folder.glob("*.png")):
+            run.artifact(picture, "evaluation")
+    info, everything = read_json(trained / "model.json"), scores["all"]
+    return {
+        "source": predictions.data["source"],
+        "weights": info["weights"]["origin"],
+        "n": everything["n"],
+        "accuracy": everything["accuracy"]["value"],
+        "low": everything["accuracy"]["low"],
+        "high": everything["accuracy"]["high"],
+        "balanced_accuracy": everything["balanced_accuracy"]["value"],
+        "f1_macro": everything["f1"]["macro"]["value"],
+        "without_leaks": scores["without_leaks"]["accuracy"]["value"],
+        "best_epoch": info["best_epoch"],
+        "last_epoch_accuracy": info["last_accuracy"],
+        "collapsed": info["collapsed"] or everything["collapsed"],
+        **everything.get("three_class", {}),
+        **everything.get("routing", {}),
+    }
+
+
 def _answers_maybe(predictions: Predictions, model: str) -> bool:
     return bool((predictions.of(model)["p_maybe"] > 0).any())

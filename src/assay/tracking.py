@@ -132,6 +132,11 @@ class Run:
         self.state["id"] = run_id
         self._save()
 
+    def rename(self, name: str) -> None:
+        """Change what people will read in a table."""
+        self.state["name"] = name
+        self._save()
+
     def data(self, source: Mapping[str, Any]) -> None:
         """Name the data the run works on: the content of its SOURCE.yaml."""
         self.state["data"] = _plain(source)
@@ -314,7 +319,7 @@ def _json_number(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
+def _plain(value: object) -> Any:
     """The value as JSON gives it back: text keys; paths, enums and the like as text."""
     return json.loads(json.dumps(value, default=str))
 

@@ -58,7 +58,7 @@ class WeightsPolicy(Strict):
 class Profile(Strict):
     """How far an experiment is scaled to the time and the machine at hand."""
 
-    name: Literal["demo", "full", "smoke"]
+    name: Literal["demo", "cpu", "full", "smoke"]
     caps: dict[str, Annotated[float, Field(gt=0)]] = Field(description="upper bound by configuration key")
     substitute: dict[str, dict[str, str]] = Field(description="smaller stand-in by key and value")
     weights: WeightsPolicy

@@ -51,6 +51,8 @@ class ProcessLauncher(Launcher):
         main = sys.modules["__main__"].__spec__
         if main is None:
             raise RuntimeError("hydra/launcher=process needs the program to be started with `python -m`")
+        # threads that wait by spinning take the cores from the jobs beside them: 4 times slower where it was measured
+        environment = {**os.environ, **({"OMP_WAIT_POLICY": "PASSIVE"} if self.n_jobs > 1 else {})}
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         workers = max(1, min(self.n_jobs, len(job_overrides)))
         slots: SimpleQueue[list[int]] = SimpleQueue()
@@ -66,7 +68,7 @@ class ProcessLauncher(Launcher):
             mine = slots.get()
             try:
                 with (out / "job.log").open("w") as stream:
-                    child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+                    child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment)
                     if mine:
                         os.sched_setaffinity(child.pid, mine)  # before its libraries count the cores
                     code = child.wait()

@@ -1,0 +1,69 @@
+"""The pictures and the page of one evaluated model: shared by the evaluate stage and every job of a sweep."""
+
+from pathlib import Path
+from typing import Any
+
+from assay.config import ClassificationConfig
+from assay.evaluation.predictions import Predictions
+
+
+def draw(
+    cfg: ClassificationConfig,
+    folder: Path,
+    predictions: Predictions,
+    model: str,
+    scores: dict[str, Any],
+    comparison: dict[str, Any] | None,
+    trained: Path,
+) -> None:
+    """Write confusion matrix, curves, galleries and report.html into `folder`; `trained` holds the model."""
+    import pandas as pd
+
+    from assay.data.images import read_image
+    from assay.environment import describe
+    from assay.evaluation import gallery, plots
+    from assay.evaluation.report import write_report
+    from assay.files import read_json
+
+    info, classes, rows = read_json(trained / "model.json"), cfg.project.classes, predictions.of(model)
+    names = [model, *(name for name in predictions.models if name != model)]
+    plots.plot_confusion(folder / "confusion.png", scores["all"]["confusion"], classes)
+    plots.plot_ranking(folder / "curves.png", predictions, names, classes)
+    plots.plot_reliability(folder / "reliability.png", rows, classes)
+    plots.plot_history(folder / "history.png", pd.read_csv(trained / "history.csv"))
+    for name, judged in (
+        ("worst_mistakes", gallery.worst_mistakes(rows, classes)),
+        ("sample_predictions", gallery.sample_predictions(rows, classes, seed=cfg.seed)),
+    ):
+        gallery.draw_gallery(folder / f"{name}.png", judged, lambda image: read_image(Path(cfg.data) / image))
+    machine = describe()
+    published = cfg.experiment.published
+    write_report(
+        folder / "report.html",
+        title=f"{cfg.project.title}: {cfg.experiment.title}",
+        data=predictions.data,
+        weights=info["weights"],
+        profile=cfg.profile.name,
+        seed=cfg.seed,
+        hardware=f"{machine['cpu']['model']}, {machine['cpu']['cores']} cores",
+        facts={
+            "experiment": cfg.experiment.id,
+            "architecture": info["architecture"],
+            "image size": f"{info['image_size']} px",
+            "epochs": f"{info['epochs_run']}, best {info['best_epoch']} (chosen on the images reported here)",
+            "accuracy of the last epoch": f"{100 * info['last_accuracy']:.1f} %",
+            **{f"scaled: {key}": f"{old} → {new}" for key, (old, new) in cfg.profile.scaled.items()},
+        },
+        scores=scores,
+        comparison=comparison,
+        published=published.model_dump() if published else {},
+        figures=[
+            ("Confusion matrix", folder / "confusion.png"),
+            ("ROC and precision-recall", folder / "curves.png"),
+            ("Calibration", folder / "reliability.png"),
+            ("Training", folder / "history.png"),
+            ("The most confident mistakes", folder / "worst_mistakes.png"),
+            ("Predictions drawn at random", folder / "sample_predictions.png"),
+        ],
+        warnings=[f"Training failed: the model {info['collapsed']}."] if info["collapsed"] else [],
+    )
