@@ -43,7 +43,15 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
             write_predictions(folder / "predictions.parquet", predictions)
             write_json(folder / "metrics.json", scores)
             write_json(folder / "comparison.json", comparison)
-            draw(cfg, folder, predictions, "model", scores, comparison, build / "model")
+            draw(
+                cfg,
+                folder,
+                predictions,
+                "model",
+                scores=scores,
+                comparison=comparison,
+                trained=build / "model",
+            )
             for path in sorted(folder.iterdir()):
                 run.artifact(path, "evaluation")
         summary = _summary(cfg, scores, comparison, info, predictions.data["source"])

@@ -12,6 +12,7 @@ def draw(
     folder: Path,
     predictions: Predictions,
     model: str,
+    *,
     scores: dict[str, Any],
     comparison: dict[str, Any] | None,
     trained: Path,

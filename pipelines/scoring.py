@@ -67,7 +67,7 @@ def score_into(cfg: ClassificationConfig, out: Path, name: str, trained: Path, r
     with fresh_folder(out) as folder:
         write_predictions(folder / "predictions.parquet", predictions)
         write_json(folder / "metrics.json", scores)
-        draw(cfg, folder, predictions, name, scores, None, trained)
+        draw(cfg, folder, predictions, name, scores=scores, comparison=None, trained=trained)
         run.artifact(folder / "report.html")
         for picture in sorted(folder.glob("*.png")):
             run.artifact(picture, "evaluation")
