@@ -20,7 +20,7 @@ from assay.errors import UserError
 from assay.files import fresh_folder, read_json, sha256_file, write_json
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from assay.evaluation.predictions import Predictions
 
 CODE = ("src/assay/data", "src/assay/models", "src/assay/training", "src/assay/evaluation")
 
@@ -100,81 +100,64 @@ def watch(jobs: Sequence[Job], multirun: "subprocess.Popen[bytes]") -> None:
 
 def gather(sweep: str, jobs: Sequence[Job]) -> int:
     """Write the table, the comparison of all pairs and the report; returns 1 if a job is missing, else 0."""
-    import pandas as pd
-
     from assay.evaluation.comparison import compare_all
-    from assay.evaluation.predictions import Predictions, read_predictions
+    from assay.tracking import record
+    from pipelines.presenting import say, table_of_jobs, write_pages
 
-    rows = [_row(job) for job in jobs]
-    good = [job for job, row in zip(jobs, rows, strict=True) if row["status"] == "ok"]
+    table = table_of_jobs(jobs)
+    good = [job for job in jobs if job.status()["status"] == "ok"]
     first = jobs[0].cfg
-    with fresh_folder(Path("build/sweeps") / sweep) as folder:
-        table = pd.DataFrame(rows)
+    tags = {"stage": "sweep", "sweep": sweep, "profile": first.profile.name}
+    with (
+        fresh_folder(Path("build/sweeps") / sweep) as folder,
+        record(
+            folder / "run",
+            kind="sweep",
+            project=first.project.name,
+            name=f"sweep {sweep} · {first.profile.name}",
+            config={"jobs": [job.name for job in jobs]},
+            tags=tags,
+            run_id=read_json(jobs[0].folder / "request.json")["parent"],
+        ) as run,
+    ):
         table.to_csv(folder / "table.csv", index=False)
         pairs: list[dict[str, Any]] = []
-        if len(good) > 1:
-            stored = [read_predictions(job.folder / "evaluation/predictions.parquet") for job in good]
-            together = Predictions(
-                pd.concat([one.table for one in stored]).fillna(0.0),
-                max((one.classes for one in stored), key=len),
-                {name: about for one in stored for name, about in one.models.items()},
-                stored[0].data,
-            )
-            pairs = compare_all(together, [job.name for job in good], first.project.classes, seed=first.seed)
+        if good:
+            stored = predictions_of(good)
+            run.data(stored.data)
+            pairs = compare_all(stored, [job.name for job in good], first.project.classes, seed=first.seed)
+            write_pages(folder, sweep, table=table, pairs=pairs, data=stored.data, cfg=first)
+            run.artifact(folder / "report.html")
         write_json(folder / "comparison.json", pairs)
+        run.artifact(folder / "table.csv")
+        run.metric("jobs", len(jobs))
+        run.metric("jobs_failed", len(jobs) - len(good))
         for job in jobs:
-            target = folder / "jobs" / job.name.replace(" ", "_").replace("=", "-")
-            for part in ("evaluation", "run", "status.json"):
-                source = job.folder / part
-                if source.is_dir():
-                    shutil.copytree(source, target / part)
-                elif source.is_file():
-                    target.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(source, target / part)
-    _say(sweep, table, pairs)
+            keep(job, folder / "jobs" / job.name.replace(" ", "_").replace("=", "-"))
+    say(sweep, table, pairs)
     return int(len(good) < len(jobs))
 
 
-def _row(job: Job) -> dict[str, Any]:
-    status = job.status()
-    row: dict[str, Any] = {
-        "job": job.name,
-        "experiment": job.cfg.experiment.id,
-        "profile": job.cfg.profile.name,
-        "seed": job.cfg.seed,
-        "status": status["status"],
-    }
-    if status["status"] == "ok":
-        return row | status["metrics"]
-    killed = "killed before it ended; the same command runs it again"
-    return row | {"status": "failed", "error": status.get("error", killed)}
+def predictions_of(jobs: Sequence[Job]) -> "Predictions":
+    """What the jobs predicted, as one table; a class that a model does not know has probability 0."""
+    import pandas as pd
+
+    from assay.evaluation.predictions import Predictions, read_predictions
+
+    stored = [read_predictions(job.folder / "evaluation/predictions.parquet") for job in jobs]
+    classes = max((one.classes for one in stored), key=len)
+    tables = pd.concat([one.table for one in stored])
+    probabilities = [f"p_{name}" for name in classes]
+    tables[probabilities] = tables[probabilities].fillna(0.0)
+    about = {name: facts for one in stored for name, facts in one.models.items()}
+    return Predictions(tables, classes, about, stored[0].data)
 
 
-def _say(sweep: str, table: "pd.DataFrame", pairs: Sequence[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(title=f"sweep {sweep}", title_justify="left")
-    for column in ("job", "status", "weights", "accuracy (95 % interval)", "without leaks", "best epoch"):
-        shown.add_column(column, overflow="fold")
-    for row in table.to_dict("records"):
-        if row["status"] == "ok":
-            interval = f"{row['accuracy']:.4f} ({row['low']:.4f} to {row['high']:.4f})"
-            ending = "ok" if not isinstance(row["collapsed"], str) else f"COLLAPSED: {row['collapsed']}"
-            shown.add_row(
-                row["job"],
-                ending,
-                row["weights"],
-                interval,
-                f"{row['without_leaks']:.4f}",
-                f"{row['best_epoch']:.0f}",
-            )
-        else:
-            shown.add_row(row["job"], f"failed: {row['error']}", *[""] * 4)
-    console = Console(width=None if Console().is_terminal else 150)
-    console.print(shown)
-    for pair in pairs:
-        console.print(
-            f"{pair['candidate']} against {pair['reference']}: {pair['verdict']} (p = {pair['p_holm']:.2g}, Holm)"
-        )
-    console.print(f"build/sweeps/{sweep}/table.csv")
+def keep(job: Job, target: Path) -> None:
+    """Copy what is versioned of a job: its record, its predictions and pictures, its status; no weights."""
+    for part in ("evaluation", "run"):
+        if (job.folder / part).is_dir():
+            shutil.copytree(job.folder / part, target / part)
+    if (job.folder / "status.json").is_file():
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(job.folder / "status.json", target / "status.json")

@@ -58,6 +58,7 @@ def score_one(cfg: ClassificationConfig, predictions: Predictions, model: str, r
 
 def score_into(cfg: ClassificationConfig, out: Path, name: str, trained: Path, run: Run) -> dict[str, Any]:
     """Evaluate one model by itself, as a sweep's job does; returns its row of the sweep's table."""
+    from assay.evaluation.classification import flat
     from assay.evaluation.predictions import write_predictions
     from assay.files import fresh_folder, read_json, write_json
     from pipelines.picturing import draw
@@ -85,8 +86,7 @@ def score_into(cfg: ClassificationConfig, out: Path, name: str, trained: Path, r
         "best_epoch": info["best_epoch"],
         "last_epoch_accuracy": info["last_accuracy"],
         "collapsed": info["collapsed"] or everything["collapsed"],
-        **everything.get("three_class", {}),
-        **everything.get("routing", {}),
+        **flat({rule: everything[rule] for rule in ("three_class", "routing") if rule in everything}),
     }
 
 

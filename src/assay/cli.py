@@ -149,6 +149,14 @@ def request(
     print(f"{path}: {profile} profile, seeds {numbers or 'as in the sweep'}")
 
 
+@sweep.command()
+def publish(name: Annotated[str, typer.Argument(help="A sweep that was run.")]) -> None:
+    """Write a finished sweep's table, with command, hardware, data and weights, to results/ for git."""
+    from assay.publish import publish_sweep
+
+    print(publish_sweep(name))
+
+
 @app.command()
 def status() -> None:
     """Print one table: what ran on which data, the main metric with its interval, and where to look."""

@@ -60,7 +60,7 @@ class ClassifierTraining(Strict):
     """How a classifier learns."""
 
     epochs: Count
-    batch: Count
+    batch: int = Field(ge=2, description="batch norm needs two")
     max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
     optimizer: Literal["adam", "adamw", "sgd"]
     lr: Positive = Field(le=1, description="learning rate")

@@ -4,9 +4,12 @@ import base64
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assay.files import atomic_write
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 SCALAR_METRICS = ("accuracy", "balanced_accuracy", "roc_auc", "average_precision")
 CLASS_METRICS = ("precision", "recall", "f1")
@@ -40,20 +43,11 @@ def write_report(
     figures: (caption, PNG), in order; the pictures are copied into the file.
     warnings: lines to put first, such as a training that failed; collapsed predictions are added here.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("assay.evaluation", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    environment.filters |= {"interval": _interval, "points": _points, "image": _image}
     everything = scores["all"]
     collapsed = (
         [f"collapsed: every image is called {everything['collapsed']}"] if everything["collapsed"] else []
     )
-    text = environment.get_template("report.html.j2").render(
+    text = page("report.html.j2").render(
         title=title,
         data=data,
         weights=weights,
@@ -68,6 +62,20 @@ def write_report(
     )
     with atomic_write(path) as temporary:
         temporary.write_text(text, "utf-8")
+
+
+def page(template: str) -> "Template":
+    """A page template of this package, with the filters interval, points (differences) and image (base64)."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("assay.evaluation", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters |= {"interval": _interval, "points": _points, "image": _image}
+    return environment.get_template(template)
 
 
 def against_published(scores: Mapping[str, Any], published: Mapping[str, Any]) -> list[dict[str, Any]]:
