@@ -53,7 +53,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
                 trained=build / "model",
             )
             for path in sorted(folder.iterdir()):
-                run.artifact(path, "evaluation")
+                run.artifact(path)
         summary = _summary(cfg, scores, comparison, info, predictions.data["source"])
         write_json(build / "metrics.json", summary)
     print(f"{build}/evaluation/report.html: {summary['main']['name']} {summary['main']['value']:.3f}")

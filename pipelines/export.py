@@ -54,8 +54,8 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
         for runtime, found in report["runtimes"].items():
             run.metric(f"export/{runtime}/max_probability_difference", found["max_probability_difference"])
             run.metric(f"export/{runtime}/accuracy_drop", found["accuracy_drop"])
-        run.artifact(folder / "parity.json", "export")
-        run.artifact(folder / "metadata.json", "export")
+        run.artifact(folder / "parity.json")
+        run.artifact(folder / "metadata.json")
         run.model(
             cfg.project.registered_model,
             build / "export",

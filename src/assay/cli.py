@@ -1,7 +1,7 @@
 """The `assay` command: data, reviews, the registry and what came out. `assay --help` lists it all."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -79,10 +79,11 @@ def record(
             raise UserError(f"{path}: no such file; {mend}")
     with offered.open(encoding="utf-8", newline="") as stream:
         candidates = {row["image"]: row["candidate"] for row in csv.DictReader(stream)}
-    with table.open(encoding="utf-8-sig", newline="") as stream:
-        decisions = decisions_from_table(
-            csv.DictReader(stream), candidates, reviewer=reviewer, kind=kind, labels=cfg.review.labels
-        )
+    try:
+        rows = list(csv.DictReader(table.read_text("utf-8-sig").splitlines(keepends=True)))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{table}: not a CSV file in UTF-8 ({error}); save it as one") from None
+    decisions = decisions_from_table(rows, candidates, reviewer=reviewer, kind=kind, labels=cfg.review.labels)
     if not decisions:
         raise UserError(f"{table}: no rows; expected one per decided image")
     path = append_decisions(Path("reviews") / project, decisions)
@@ -128,7 +129,7 @@ def request(
     from assay.files import atomic_write
 
     read_sweep(name)
-    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
+    params = _params()
     if name not in params["sweeps"]:
         raise UserError(
             f"sweep={name}: its project is not in the graph yet; the graph has {', '.join(params['sweeps'])}"
@@ -136,7 +137,7 @@ def request(
     profile = profile or params["profile"]
     check_name("profile", profile)
     try:
-        numbers = [int(seed) for seed in seeds.replace(" ", ",").split(",") if seed]
+        numbers = list(dict.fromkeys(int(seed) for seed in seeds.replace(" ", ",").split(",") if seed))
     except ValueError:
         raise UserError(f"SEEDS={seeds}: expected whole numbers with commas, e.g. 1,2,3") from None
     if any(number < 0 for number in numbers):
@@ -166,9 +167,23 @@ def status() -> None:
 
 
 def _projects() -> list[str]:
+    return list(_params()["projects"])
+
+
+def _params() -> dict[str, Any]:
     import yaml
 
-    return list(yaml.safe_load(Path("params.yaml").read_text("utf-8"))["projects"])
+    path = Path("params.yaml")
+    if not path.is_file():
+        raise UserError(f"{path}: no such file here; run `assay` in the repository's root")
+    try:
+        params: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not readable as YAML: {error}") from None
+    missing = [key for key in ("profile", "projects", "sweeps") if not (params or {}).get(key)]
+    if missing:
+        raise UserError(f"{path}: {', '.join(missing)} missing; git knows how it was")
+    return params
 
 
 def main() -> None:

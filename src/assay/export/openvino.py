@@ -5,15 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from assay.export.metadata import KEY, to_text
+from assay.errors import UserError
 from assay.files import fresh_folder
 
 
 def export_openvino(onnx_path: Path, folder: Path, *, metadata: Mapping[str, Any]) -> None:
-    """Write model.xml and model.bin into `folder` (replaced), weights in fp32, metadata in rt_info."""
+    """Write model.xml and model.bin into `folder` (replaced), weights in fp32, metadata in rt_info.
+
+    Raises UserError when they cannot be written.
+    """
     import openvino
 
     # read_model, not convert_model: the same graph, but the converter reports its use to its maker
     model = openvino.Core().read_model(onnx_path)
     model.set_rt_info(to_text(metadata), [KEY])
     with fresh_folder(folder) as temporary:
-        openvino.save_model(model, temporary / "model.xml", compress_to_fp16=False)
+        try:
+            openvino.save_model(model, temporary / "model.xml", compress_to_fp16=False)
+        except RuntimeError as error:  # the writer knows no more than that it failed
+            raise UserError(f"{folder}: OpenVINO cannot write there ({error}); is the disk full?") from error

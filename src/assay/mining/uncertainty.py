@@ -18,6 +18,7 @@ def rank_candidates(
 
     The order is by surprise: 1 - p(label) for a labelled image, 1 - max p for one without a label. A confident miss
     comes first, then unsure ones. Of images that show the same thing (one group) the most surprising is shown.
+    Where there are more than fit, misses and unsure ones get half the places each.
 
     Args:
         images: rows with `image`, `label` (empty without one), `split`, `group`, `sha256`; never validation images.
@@ -61,4 +62,5 @@ def rank_candidates(
     table.insert(5, "group_size", table.groupby("group")["image"].transform("size"))
     table = table[miss | (confidence < uncertain_below)]
     table = table.sort_values(["surprise", "image"], ascending=[False, True]).drop_duplicates("group")
-    return table.head(max_candidates).reset_index(drop=True)
+    turn = table.groupby("reason").cumcount().sort_values(kind="stable")  # misses and unsure ones take turns
+    return table.loc[sorted(turn.index[:max_candidates], key=table.index.get_loc)].reset_index(drop=True)

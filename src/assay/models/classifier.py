@@ -37,12 +37,13 @@ def save_classifier(folder: Path, module: nn.Module, info: Mapping[str, Any]) ->
 
     `info` must hold what `load_classifier` needs: architecture, classes, image_size, input_mode.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     weights = folder / "model.safetensors"
     with atomic_write(weights) as temporary:
-        save_file(state, temporary, metadata={"architecture": str(info["architecture"])})
+        # written by Python: the error of safetensors' own writer does not say that the disk is full
+        temporary.write_bytes(save(state, metadata={"architecture": str(info["architecture"])}))
     counted = {
         "id": sha256_file(weights)[:32],  # the same weights are the same model, whenever they were trained
         "parameters": sum(parameter.numel() for parameter in module.parameters()),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from assay.errors import UserError
 
@@ -24,7 +24,7 @@ class Decision(BaseModel):
     label: str
     reviewer: str = Field(min_length=1)
     kind: Kind = Field(description="only human counts as human")
-    at: datetime
+    at: AwareDatetime = Field(description="with its time zone: decisions are put in order by it")
     shown: str = Field(
         default="", description="hash of the model whose candidate was shown; empty if none was"
     )
@@ -39,7 +39,8 @@ def read_decisions(folder: Path, labels: Sequence[str]) -> list[Decision]:
     """
     decisions: list[Decision] = []
     for path in sorted(folder.glob("*.jsonl")):
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        # bytes, and newlines only: a kill may tear a letter apart, a note may hold other line separators
+        for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
             if not line.strip():
                 continue
             try:
@@ -76,7 +77,9 @@ def append_decisions(folder: Path, decisions: Iterable[Decision]) -> Path:
     try:
         if os.fstat(handle).st_size and not path.read_bytes().endswith(b"\n"):
             text = "\n" + text  # a writer was killed in mid-line: its line stays alone, ours stays whole
-        os.write(handle, text.encode())
+        rest = text.encode()
+        while rest:  # one write, but on a full disk: there the second one says so instead of losing the rest
+            rest = rest[os.write(handle, rest) :]
         os.fsync(handle)
     finally:
         os.close(handle)
@@ -103,8 +106,10 @@ def decisions_from_table(
         shown: hash of the model whose candidates were shown.
 
     Raises:
-        UserError: a missing column, an image that was not offered, an unknown label; names the row.
+        UserError: no reviewer, a missing column, an image that was not offered, an unknown label; names the row.
     """
+    if not reviewer.strip():
+        raise UserError("reviewer: empty; say who decided")
     now = datetime.now(UTC)
     decisions = []
     for number, row in enumerate(rows, 2):
