@@ -80,7 +80,8 @@ def record(
     with offered.open(encoding="utf-8", newline="") as stream:
         candidates = {row["image"]: row["candidate"] for row in csv.DictReader(stream)}
     try:
-        rows = list(csv.DictReader(table.read_text("utf-8-sig").splitlines(keepends=True)))
+        with table.open(encoding="utf-8-sig", newline="") as stream:
+            rows = list(csv.DictReader(stream))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{table}: not a CSV file in UTF-8 ({error}); save it as one") from None
     decisions = decisions_from_table(rows, candidates, reviewer=reviewer, kind=kind, labels=cfg.review.labels)
