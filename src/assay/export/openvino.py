@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assay.export.metadata import KEY, to_text
 from assay.errors import UserError
+from assay.export.metadata import KEY, to_text
 from assay.files import fresh_folder
 
 
