@@ -1,0 +1,141 @@
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.errors import UserError
+from assay.review.apply import SECONDS_PER_DECISION, apply_decisions, sample_truth
+from assay.review.decisions import Decision
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+CANDIDATES = pd.DataFrame(
+    [
+        {"candidate": f"{i:012x}", "image": f"train/pit/{9 - i}.png", "label": "pit", "reason": "miss"}
+        for i in range(4)
+    ]
+)
+
+
+def says(number, label, kind="human", minutes=0, reviewer="ann"):
+    return Decision(
+        candidate=f"{number:012x}",
+        image=f"train/pit/{9 - number}.png",
+        label=label,
+        reviewer=reviewer,
+        kind=kind,
+        at=NOON + timedelta(minutes=minutes),
+    )
+
+
+def apply(*decisions, sample_data=False):
+    examples, summary = apply_decisions(CANDIDATES, decisions, sample_data=sample_data)
+    return dict(zip(examples["image"], examples["label"], strict=True)), summary
+
+
+def test_the_latest_human_decision_settles_a_candidate():
+    labels, summary = apply(says(0, "clean", minutes=5), says(0, "maybe", minutes=1), says(1, "pit"))
+    assert labels == {"train/pit/9.png": "clean", "train/pit/8.png": "pit"}
+    assert summary == {
+        "candidates": 4,
+        "reviewed_by_human": 2,
+        "reviewed_by_model": 0,
+        "settled": 2,
+        "settled_by_kind": {"human": 2},
+        "labels": {"clean": 1, "pit": 1},
+        "relabelled": 1,
+        "waiting_for_human": 2,
+        "minutes_waiting": round(2 * SECONDS_PER_DECISION / 60, 1),
+    }
+
+
+def test_a_human_beats_the_samples_truth_whenever_it_was_said():
+    truth = says(0, "clean", "sample-truth", minutes=60)
+    assert apply(says(0, "maybe"), truth, sample_data=True)[0] == {"train/pit/9.png": "maybe"}
+    assert apply(truth, says(0, "maybe", minutes=90), sample_data=True)[0] == {"train/pit/9.png": "maybe"}
+
+
+def test_a_models_answer_never_counts():
+    for sample_data in (False, True):
+        labels, summary = apply(says(0, "clean", "model"), sample_data=sample_data)
+        assert labels == {}
+        assert (summary["reviewed_by_model"], summary["settled"], summary["waiting_for_human"]) == (1, 0, 4)
+
+
+def test_the_samples_truth_counts_on_sample_data_only_and_never_as_human():
+    truth = says(0, "clean", "sample-truth")
+    assert apply(truth)[0] == {}
+    labels, summary = apply(truth, sample_data=True)
+    assert labels == {"train/pit/9.png": "clean"}
+    assert summary["settled_by_kind"] == {"sample-truth": 1}
+    assert (summary["reviewed_by_human"], summary["waiting_for_human"]) == (0, 4)
+
+
+def test_decisions_about_what_is_no_candidate_any_more_are_kept_out():
+    labels, summary = apply(says(77, "clean"))
+    assert labels == {} and summary["reviewed_by_human"] == summary["settled"] == 0
+
+
+def test_examples_say_who_decided_and_are_sorted_by_image():
+    examples, _ = apply_decisions(
+        CANDIDATES, [says(i, "clean", reviewer=f"r{i}") for i in range(3)], sample_data=False
+    )
+    assert examples["image"].tolist() == sorted(examples["image"])
+    assert list(examples.columns) == [
+        "image",
+        "candidate",
+        "label",
+        "was",
+        "reason",
+        "reviewer",
+        "kind",
+        "at",
+    ]
+    assert examples["reviewer"].tolist() == ["r2", "r1", "r0"] and set(examples["was"]) == {"pit"}
+
+
+def test_no_candidates_and_no_decisions_are_an_empty_table():
+    for candidates in (CANDIDATES, CANDIDATES[:0]):
+        examples, summary = apply_decisions(candidates, [], sample_data=True)
+        assert len(examples) == 0 and "label" in examples and summary["waiting_for_human"] == len(candidates)
+
+
+decisions = st.builds(
+    says,
+    st.integers(0, 5),
+    st.sampled_from(["clean", "maybe", "pit"]),
+    st.sampled_from(["human", "model", "sample-truth"]),
+    st.integers(0, 3),
+)
+
+
+@given(st.lists(decisions, max_size=20), st.booleans())
+def test_whatever_was_decided_the_latest_of_the_best_kind_holds(said, sample_data):
+    labels, summary = apply(*said, sample_data=sample_data)
+    for row in CANDIDATES.to_dict("records"):
+        mine = [d for d in said if d.candidate == row["candidate"]]
+        humans = [d for d in mine if d.kind == "human"]
+        truths = [d for d in mine if d.kind == "sample-truth"] if sample_data else []
+        counting = humans or truths
+        if not counting:
+            assert row["image"] not in labels
+            continue
+        newest = max(d.at for d in counting)
+        assert labels[row["image"]] in {d.label for d in counting if d.at == newest}
+    humans = {d.candidate for d in said if d.kind == "human"} & set(CANDIDATES["candidate"])
+    assert summary["reviewed_by_human"] == len(humans)
+    assert summary["waiting_for_human"] == len(CANDIDATES) - len(humans)
+
+
+def test_the_generator_answers_for_the_candidates_it_knows(tmp_path):
+    truth = tmp_path / "truth.csv"
+    truth.write_text("image,truth,note\ntrain/pit/9.png,clean,flipped label\nval/pit/1.png,pit,\n")
+    (answer,) = sample_truth(CANDIDATES, truth)
+    assert (answer.candidate, answer.label, answer.kind) == ("0" * 12, "clean", "sample-truth")
+    assert sample_truth(CANDIDATES, truth) == [answer]  # no clock in it: the same bytes every time
+
+
+def test_missing_truth_is_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"truth\.csv: missing; .*make data"):
+        sample_truth(CANDIDATES, tmp_path / "truth.csv")
