@@ -191,7 +191,7 @@ def main() -> None:
     """Entry of the console script: a user's mistake is one line and status 2."""
     be_quiet()
     with mistakes_in_one_line():
-        app()
+        app(prog_name="assay")
 
 
 if __name__ == "__main__":

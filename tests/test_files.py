@@ -1,0 +1,115 @@
+import hashlib
+import json
+import os
+import random
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+from assay.files import atomic_write, fresh_folder, read_json, sha256_file, write_json
+
+WRITER = """
+import sys
+from pathlib import Path
+from assay.files import atomic_write
+path, number = Path(sys.argv[1]), 0
+print("started", flush=True)
+while True:
+    with atomic_write(path) as temporary, temporary.open("w") as stream:
+        for _ in range(2000):
+            stream.write(f"{number}\\n")
+    number += 1
+"""
+
+
+def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path):
+    path = tmp_path / "value.txt"
+    with subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout.readline() == b"started\n"
+        pause = random.Random(0)
+        for _ in range(50):  # a reader at any moment sees a whole file
+            time.sleep(pause.uniform(0, 0.004))
+            if path.exists():
+                lines = path.read_text().split()
+                assert len(lines) == 2000 and len(set(lines)) == 1
+        os.kill(writer.pid, signal.SIGKILL)
+    lines = path.read_text().split()
+    assert len(lines) == 2000 and len(set(lines)) == 1
+
+
+def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "value.txt"
+    path.write_text("old")
+    with pytest.raises(KeyError), atomic_write(path) as temporary:
+        temporary.write_text("half")
+        raise KeyError
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_gets_the_users_usual_permissions_and_its_folder(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_json(tmp_path / "new/folder/value.json", 1)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new/folder/value.json").stat().st_mode) == 0o640
+
+
+def test_a_full_disk_is_said_of_the_file_that_was_wanted(tmp_path):
+    path = tmp_path / "value.txt"
+    path.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # write errors, as on a full disk
+    try:
+        with pytest.raises(OSError) as caught, atomic_write(path) as temporary:
+            temporary.write_bytes(b"x" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.filename == str(path)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    folder = tmp_path / "out"
+    for name in ("first", "second"):
+        with fresh_folder(folder) as fresh:
+            assert fresh.parent == folder.parent and list(fresh.iterdir()) == []
+            (fresh / name).write_text(name)
+    assert [path.name for path in folder.iterdir()] == ["second"] and list(tmp_path.iterdir()) == [folder]
+
+
+def test_an_error_leaves_the_old_folder(tmp_path):
+    with fresh_folder(tmp_path / "out") as folder:
+        (folder / "old").write_text("old")
+    with pytest.raises(KeyError), fresh_folder(tmp_path / "out") as folder:
+        (folder / "new").write_text("half")
+        raise KeyError
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["old"]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_a_kill_left_is_cleared_by_the_next_and_nothing_else(tmp_path):
+    (tmp_path / ".out.abc.partial").mkdir()
+    (tmp_path / ".other.abc.partial").mkdir()
+    with fresh_folder(tmp_path / "out"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.abc.partial", "out"]
+
+
+def test_json_comes_back_and_equal_values_are_equal_bytes(tmp_path):
+    write_json(tmp_path / "a.json", {"b": [1, 2.5], "a": "Süß 桜"})
+    write_json(tmp_path / "b.json", {"a": "Süß 桜", "b": [1, 2.5]})
+    assert read_json(tmp_path / "a.json") == {"a": "Süß 桜", "b": [1, 2.5]}
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert "Süß" in (tmp_path / "a.json").read_text("utf-8")
+    json.loads((tmp_path / "a.json").read_bytes())
+
+
+def test_a_hash_is_that_of_sha256sum(tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 100_000)
+    assert sha256_file(tmp_path / "a") == hashlib.sha256(b"x" * 100_000).hexdigest()
