@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help env data repro sweep test test-slow lint format ui status bench clean
+.PHONY: help env data repro sweep test test-slow lint format ui status clean
 .DELETE_ON_ERROR:
 
 help:         ## list the targets
@@ -32,8 +32,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@command -v uv >/dev/null || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "making $(VENV) from requirements.lock (some GB the first time)"
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_COMPILE_BYTECODE=1 uv pip sync --quiet --require-hashes requirements.lock
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" UV_COMPILE_BYTECODE=1 uv pip sync --quiet --require-hashes requirements.lock
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 data: env     ## fill data/ where it is missing: SOURCE=sample|original PROJECT=cherry MIRROR=<folder> FORCE=1
@@ -41,13 +41,13 @@ data: env     ## fill data/ where it is missing: SOURCE=sample|original PROJECT=
 
 repro: env    ## run the whole graph, bring the runs into MLflow, print the result
 	@assay data
-	@dvc repro --keep-going; code=$$?; assay registry sync && assay status && exit $$code
+	@dvc repro --keep-going; code=$$?; assay registry sync || code=2; assay status; exit $$code
 
 sweep: env    ## run a sweep: EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [JOBS=2] [LAUNCHER=process|joblib]
-	@test -n "$(EXP)" || { echo "assay: say which: make sweep EXP=<$$(cd conf/sweep && ls *.yaml | sed 's/.yaml//' | paste -sd'|')>" >&2; exit 2; }
+	@test -n "$(EXP)" || { echo "assay: say which: make sweep EXP=<$$(sed -n 's/^  \([a-z0-9_]*\): {project:.*/\1/p' params.yaml | paste -sd'|')>" >&2; exit 2; }
 	@assay sweep request "$(EXP)" --profile "$(PROFILE)" --seeds "$(SEEDS)"
 	@assay data
-	@ASSAY_JOBS=$(JOBS) ASSAY_LAUNCHER=$(LAUNCHER) dvc repro "sweeps/dvc.yaml:sweep@$(EXP)"; code=$$?; assay registry sync && exit $$code
+	@ASSAY_JOBS="$(JOBS)" ASSAY_LAUNCHER="$(LAUNCHER)" dvc repro "sweeps/dvc.yaml:sweep@$(EXP)"; code=$$?; assay registry sync || code=2; exit $$code
 
 test: env     ## fast tests (a few minutes)
 	@python -m pytest

@@ -77,7 +77,7 @@ TASKS = (
         ready=True,
     ),
     Task("test", "make test", 600, says=" passed", ready=True),
-    Task("sweep", "make sweep EXP=convnextv2", 600, says="build/sweeps/convnextv2/table.csv"),
+    Task("sweep", "make sweep EXP=convnextv2", 600, says="build/sweeps/convnextv2"),
 )
 
 

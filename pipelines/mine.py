@@ -14,7 +14,7 @@ def main(cfg: ClassificationConfig) -> dict[str, float]:
     """Score, rank and write the candidates; returns how many there are and why."""
     from assay.data.classification import read_manifest, source_of
     from assay.data.images import load_images, read_image
-    from assay.files import fresh_folder
+    from assay.files import fresh_folder, write_json
     from assay.mining.page import write_page
     from assay.mining.uncertainty import rank_candidates
     from assay.models.classifier import load_classifier, predict
@@ -24,7 +24,9 @@ def main(cfg: ClassificationConfig) -> dict[str, float]:
     with stage_run(cfg, "mine", experiment=cfg.baseline.experiment) as run:
         manifest = read_manifest(build / "dataset")
         run.data(source_of(build / "dataset"))
-        images = manifest[manifest["split"] != "val"].reset_index(drop=True)
+        held_out = manifest["split"] == "val"
+        near = manifest["group"].isin(manifest.loc[held_out, "group"])  # reviewed, they would leak into validation
+        images = manifest[~held_out & ~near].reset_index(drop=True)
         module, info = load_classifier(build / "baseline")
         pixels = load_images(data, images["image"].tolist(), info["image_size"], progress="reading images")
         table = rank_candidates(
@@ -43,6 +45,9 @@ def main(cfg: ClassificationConfig) -> dict[str, float]:
         with fresh_folder(build / "candidates") as folder:
             table.to_parquet(folder / "candidates.parquet", index=False)
             table.to_csv(folder / "candidates.csv", index=False)
+            write_json(
+                folder / "mined_by.json", {key: info[key] for key in ("id", "experiment", "profile", "weights")}
+            )
             write_page(
                 folder / "index.html",
                 table,

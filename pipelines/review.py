@@ -15,8 +15,8 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
     """Apply recorded decisions; returns the summary."""
     import pandas as pd
 
-    from assay.data.classification import source_of
-    from assay.files import fresh_folder, write_json
+    from assay.data.classification import read_manifest, source_of
+    from assay.files import fresh_folder, read_json, write_json
     from assay.review.apply import apply_decisions, sample_truth
     from assay.review.decisions import read_decisions
     from pipelines.recording import stage_run
@@ -30,7 +30,10 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
         sample = source["source"] == "sample"
         if sample:
             decisions = sample_truth(candidates, Path(cfg.data) / "truth.csv") + decisions
-        examples, summary = apply_decisions(candidates, decisions, sample_data=sample)
+        manifest = read_manifest(build / "dataset")
+        images = manifest[manifest["split"] != "val"].assign(candidate=lambda rows: rows["sha256"].str[:12])
+        examples, summary = apply_decisions(candidates, decisions, images=images, sample_data=sample)
+        summary["mined_by"] = read_json(build / "candidates/mined_by.json")
         with fresh_folder(build / "hard_examples") as folder:
             examples.to_csv(folder / "examples.csv", index=False)
             write_json(folder / "report.json", summary)
@@ -44,6 +47,8 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
         f"{summary['waiting_for_human']} wait for a person (about {summary['minutes_waiting']} min): "
         f"see {build}/candidates/index.html"
     )
+    if summary["not_in_data"]:
+        print(f"{summary['not_in_data']} decisions are about images that are not in {cfg.data} (any more)")
     return summary
 
 

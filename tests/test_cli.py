@@ -119,7 +119,7 @@ def test_an_empty_folder_is_filled(assay, small_sample):
     ],
 )
 def test_data_that_cannot_be_had_is_one_line(refused, arguments, message):
-    shutil.copytree(Path(__file__).parents[1] / "conf/data", "conf/data")
+    shutil.copytree(Path(__file__).parents[1] / "conf/origins", "conf/origins")
     assert message in refused("data", *arguments)
     assert not Path("data/cherry").exists()
 
@@ -157,6 +157,7 @@ def table(repository):
         writer = csv.DictWriter(stream, ["candidate", "image", "label"])
         writer.writeheader()
         writer.writerows(rows)
+    (folder / "mined_by.json").write_text('{"id": "0123"}')
 
     def table(text, encoding="utf-8"):
         Path("decisions.csv").write_bytes(text.encode(encoding))

@@ -70,8 +70,11 @@ def record(
     import csv
 
     from assay.config import compose
+    from assay.files import read_json
     from assay.review.decisions import append_decisions, decisions_from_table
 
+    if not reviewer.strip():
+        raise UserError("--reviewer: empty; say who decided, e.g. --reviewer ann")
     cfg = compose([f"project={project}"])
     offered = Path(cfg.build) / "candidates/candidates.csv"
     for path, mend in ((offered, f"run `dvc repro mine@{project}`"), (table, "name a CSV file")):
@@ -84,7 +87,10 @@ def record(
             rows = list(csv.DictReader(stream))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{table}: not a CSV file in UTF-8 ({error}); save it as one") from None
-    decisions = decisions_from_table(rows, candidates, reviewer=reviewer, kind=kind, labels=cfg.review.labels)
+    shown = read_json(offered.with_name("mined_by.json"))["id"]
+    decisions = decisions_from_table(
+        rows, candidates, reviewer=reviewer, kind=kind, labels=cfg.review.labels, shown=shown
+    )
     if not decisions:
         raise UserError(f"{table}: no rows; expected one per decided image")
     path = append_decisions(Path("reviews") / project, decisions)
@@ -120,7 +126,7 @@ def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000) 
 @sweep.command()
 def request(
     name: Annotated[str, typer.Argument(help="A sweep of conf/sweep/.")],
-    profile: Annotated[str, typer.Option(help="demo, full or smoke; empty = params.yaml's.")] = "",
+    profile: Annotated[str, typer.Option(help="demo, cpu, full or smoke; empty = params.yaml's.")] = "",
     seeds: Annotated[str, typer.Option(help="Seeds with commas, e.g. 1,2,3; empty = the sweep's own.")] = "",
 ) -> None:
     """Write down what a sweep is asked for, so that DVC can see it (make sweep does this)."""
@@ -141,8 +147,8 @@ def request(
         numbers = list(dict.fromkeys(int(seed) for seed in seeds.replace(" ", ",").split(",") if seed))
     except ValueError:
         raise UserError(f"SEEDS={seeds}: expected whole numbers with commas, e.g. 1,2,3") from None
-    if any(number < 0 for number in numbers):
-        raise UserError(f"SEEDS={seeds}: a seed is 0 or more")
+    if any(not 0 <= number < 2**31 for number in numbers):
+        raise UserError(f"SEEDS={seeds}: a seed is a whole number from 0 to 2147483647")
     path = Path(f"sweeps/request/{name}.yaml")
     text = yaml.safe_dump({"profile": profile, "seeds": numbers})
     if not path.is_file() or path.read_text("utf-8") != text:

@@ -71,6 +71,11 @@ def mistakes_in_one_line() -> Iterator[None]:
         fail(str(error))
     except KeyboardInterrupt:
         fail("interrupted; run the same command again to go on", status=130)
+    except FileNotFoundError as error:
+        missing = Path(str(error.filename))
+        if missing.parts[:1] not in (("build",), ("runs",)):
+            raise
+        fail(f"{missing}: no such file; an earlier stage writes it: run `dvc repro`")
     except OSError as error:
         if error.errno not in _DISK:
             raise

@@ -37,15 +37,22 @@ def atomic_write(path: Path) -> Iterator[Path]:
 def fresh_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path` that takes its place (contents and all) when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for old in path.parent.glob(f".{path.name}.*.old"):  # killed between the two renames below
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(old, path)
     for stale in path.parent.glob(f".{path.name}.*.partial"):  # what a killed process left behind
         shutil.rmtree(stale, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
     os.chmod(temporary, 0o777 & ~_umask())
     try:
         yield temporary
+        aside = temporary.with_suffix(".old")
         if path.exists():
-            shutil.rmtree(path)
+            os.replace(path, aside)
         os.replace(temporary, path)
+        shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         error.filename = error.filename or str(path)
         raise

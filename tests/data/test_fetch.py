@@ -168,7 +168,7 @@ def test_an_origin_out_of_reach_is_one_line_that_names_the_mirror(get, recipe, t
 
 
 def test_the_shipped_recipe_is_complete():
-    recipe = Path(__file__).parents[2] / "conf/data/sources.yaml"
+    recipe = Path(__file__).parents[2] / "conf/origins/sources.yaml"
     entry = yaml.safe_load(recipe.read_text())["cherry"]
     checksums = read_checksums(recipe.parent / entry["checksums"])
     counts = dict.fromkeys(entry["counts"], 0)

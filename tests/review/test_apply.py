@@ -30,7 +30,7 @@ def says(number, label, kind="human", minutes=0, reviewer="ann"):
 
 
 def apply(*decisions, sample_data=False):
-    examples, summary = apply_decisions(CANDIDATES, decisions, sample_data=sample_data)
+    examples, summary = apply_decisions(CANDIDATES, decisions, images=CANDIDATES, sample_data=sample_data)
     return dict(zip(examples["image"], examples["label"], strict=True)), summary
 
 
@@ -79,7 +79,10 @@ def test_decisions_about_what_is_no_candidate_any_more_are_kept_out():
 
 def test_examples_say_who_decided_and_are_sorted_by_image():
     examples, _ = apply_decisions(
-        CANDIDATES, [says(i, "clean", reviewer=f"r{i}") for i in range(3)], sample_data=False
+        CANDIDATES,
+        [says(i, "clean", reviewer=f"r{i}") for i in range(3)],
+        images=CANDIDATES,
+        sample_data=False,
     )
     assert examples["image"].tolist() == sorted(examples["image"])
     assert list(examples.columns) == [
@@ -97,7 +100,7 @@ def test_examples_say_who_decided_and_are_sorted_by_image():
 
 def test_no_candidates_and_no_decisions_are_an_empty_table():
     for candidates in (CANDIDATES, CANDIDATES[:0]):
-        examples, summary = apply_decisions(candidates, [], sample_data=True)
+        examples, summary = apply_decisions(candidates, [], images=CANDIDATES, sample_data=True)
         assert len(examples) == 0 and "label" in examples and summary["waiting_for_human"] == len(candidates)
 
 

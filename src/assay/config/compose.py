@@ -71,7 +71,18 @@ def load_resolved(path: Path) -> Any:
     """Read a configuration that `render` wrote, and validate it again: the file may have been edited."""
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; `dvc repro configure` writes it")
-    return _validate(yaml.safe_load(path.read_text("utf-8")), where=f"{path}: ")
+    return _validate(read_yaml(path), where=f"{path}: ")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file of keys and values; a mistake in it is a ConfigError that names file and line."""
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not readable as YAML: {error}") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: expected `key: value` lines, found {type(found).__name__}")
+    return found
 
 
 def render(cfg: Any) -> str:
@@ -115,7 +126,7 @@ def read_sweep(name: str, conf: Path = CONF) -> Sweep:
     check_name("sweep", name, conf)
     path = conf / "sweep" / f"{name}.yaml"
     try:
-        return Sweep.model_validate({"name": name, **yaml.safe_load(path.read_text("utf-8"))})
+        return Sweep.model_validate({"name": name, **read_yaml(path)})
     except ValidationError as error:
         raise ConfigError(f"conf/sweep/{name}.yaml: {describe(error, Sweep)}") from None
 
@@ -136,7 +147,7 @@ def _selection(overrides: Sequence[str], conf: Path, choices: Path) -> tuple[dic
             )
         else:
             changes.append("++" + override.lstrip("+"))  # forced in: the typed model knows the nearest key
-    defaults = yaml.safe_load(choices.read_text("utf-8")) if choices.is_file() else {}
+    defaults = read_yaml(choices) if choices.is_file() else {}
     projects = names("project", conf)
     if "project" not in chosen:
         raise ConfigError(f"project: not said; add project=<{'|'.join(projects)}>")
@@ -166,7 +177,7 @@ def _hydra(selected: dict[str, str], changes: list[str], conf: Path) -> dict[str
         with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
             cfg = hydra_compose("config", arguments)
         return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(f"conf/ with {' '.join(arguments)}: {error}") from None
 
 

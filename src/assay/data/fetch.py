@@ -18,7 +18,7 @@ from assay.data.source import NAME, combine, current_source, data_files, write_s
 from assay.errors import UserError
 from assay.files import fresh_folder, sha256_file
 
-RECIPE = Path("conf/data/sources.yaml")  # seen from the repository's root, where commands run
+RECIPE = Path("conf/origins/sources.yaml")  # seen from the repository's root, where commands run
 _FIELDS = ("url", "rev", "path", "checksums", "counts", "licence")
 
 

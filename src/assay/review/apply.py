@@ -15,16 +15,23 @@ SECONDS_PER_DECISION = 4  # an estimate for the size of a session: one glance an
 
 
 def apply_decisions(
-    candidates: pd.DataFrame, decisions: Sequence[Decision], *, sample_data: bool
+    candidates: pd.DataFrame, decisions: Sequence[Decision], *, images: pd.DataFrame, sample_data: bool
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Let the latest decision that counts settle each candidate.
+    """Let the latest decision that counts settle each image it was made about.
 
     Human decisions count always, sample-truth only on sample data, a model's never: it may inform a person, but
-    nothing is trained on it.
+    nothing is trained on it. A decision stays good when its image is no longer among the candidates.
+
+    Args:
+        candidates: what waits for review: candidate, image, label, reason.
+        decisions: of all reviewers, in any order.
+        images: every image a decision may be about (no validation image): candidate, image, label.
+        sample_data: whether the data is the sample.
 
     Returns:
         The examples (image, candidate, label, was, reason, reviewer, kind, at), sorted by image, and a summary:
-        candidates, reviewed_by_human, reviewed_by_model, settled, relabelled, waiting_for_human, minutes_waiting.
+        candidates, reviewed_by_human, reviewed_by_model, settled, relabelled, not_in_data (settled, but no such
+        image is there), waiting_for_human, minutes_waiting.
     """
     counting = ("human", "sample-truth") if sample_data else ("human",)
     order = {kind: rank for rank, kind in enumerate(("sample-truth", "human"))}
@@ -35,18 +42,19 @@ def apply_decisions(
         if decision.kind in counting:
             settled[decision.candidate] = decision
     offered = set(candidates["candidate"])
+    reasons = dict(zip(candidates["candidate"], candidates["reason"], strict=True))
     rows = [
         {
             "image": row["image"],
             "candidate": row["candidate"],
             "label": settled[row["candidate"]].label,
             "was": row["label"],
-            "reason": row["reason"],
+            "reason": reasons.get(row["candidate"], "decided earlier"),
             "reviewer": settled[row["candidate"]].reviewer,
             "kind": settled[row["candidate"]].kind,
             "at": settled[row["candidate"]].at.isoformat(),
         }
-        for row in candidates.to_dict("records")
+        for row in images.to_dict("records")
         if row["candidate"] in settled
     ]
     columns = ["image", "candidate", "label", "was", "reason", "reviewer", "kind", "at"]
@@ -61,6 +69,7 @@ def apply_decisions(
         "settled_by_kind": dict(Counter(examples["kind"])),
         "labels": dict(sorted(Counter(examples["label"]).items())),
         "relabelled": int(((examples["was"] != "") & (examples["was"] != examples["label"])).sum()),
+        "not_in_data": len(set(settled) - set(images["candidate"])),
         "waiting_for_human": waiting,
         "minutes_waiting": round(waiting * SECONDS_PER_DECISION / 60, 1),
     }

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from assay.errors import UserError
+
 
 def training_rows(
     manifest: pd.DataFrame,
@@ -17,7 +19,8 @@ def training_rows(
 ) -> pd.DataFrame:
     """The rows to train on, in a fixed order.
 
-    A reviewed label replaces the one on disk, also of an image that had none; a reviewed image whose label is no
+    A reviewed label replaces the one on disk, also of an image that had none, and holds for every
+    pixel-identical copy; a reviewed image whose label is no
     class of this training (unusable, or "maybe" where there are two classes) is left out.
 
     Args:
@@ -30,18 +33,29 @@ def training_rows(
 
     Returns:
         Columns image, label, group.
+
+    Raises:
+        UserError: a class is left with fewer than two images.
     """
     rows = manifest.loc[
-        manifest["split"].isin(["train", "pool"]), ["image", "label", "group", "split"]
+        manifest["split"].isin(["train", "pool"]), ["image", "label", "group", "split", "pixels"]
     ].copy()
     rows["reviewed"] = False
     if reviewed is not None and len(reviewed):
-        answer = reviewed.set_index("image")["label"]
-        rows["reviewed"] = rows["image"].isin(answer.index)
-        rows.loc[rows["reviewed"], "label"] = rows.loc[rows["reviewed"], "image"].map(answer)
+        answer = reviewed.set_index("image")["label"].reindex(rows["image"])
+        by_pixels = pd.Series(answer.to_numpy(), index=rows["pixels"]).dropna()
+        answer = rows["pixels"].map(by_pixels[~by_pixels.index.duplicated()])
+        rows["reviewed"] = answer.notna()
+        rows["label"] = answer.fillna(rows["label"])
     rows = rows[rows["label"].isin(list(classes)) & ((rows["split"] == "train") | rows["reviewed"])]
     if max_images is not None and len(rows) > max_images:
         rows = _subset(rows, max_images, seed)
+    for name in classes:
+        if (found := int((rows["label"] == name).sum())) < 2:
+            raise UserError(
+                f"class {name!r}: {found} training images, at least 2 are needed; raise train.max_images, add "
+                "images, or review candidates (`maybe` comes from reviewers only)"
+            )
     again = [rows[rows["reviewed"]]] * (repeat - 1)
     return pd.concat([rows, *again])[["image", "label", "group"]].reset_index(drop=True)
 

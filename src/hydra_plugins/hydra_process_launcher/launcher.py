@@ -1,6 +1,6 @@
 """hydra/launcher=process: every job of a multirun in a Python process of its own.
 
-A job that raises, is killed or hangs costs only itself; Hydra's basic and joblib launchers lose the rest of the
+A job that raises or is killed costs only itself; Hydra's basic and joblib launchers lose the rest of the
 multirun with it. Jobs that run side by side get separate processor cores.
 """
 # no `from __future__ import annotations`: with it Hydra cannot read the dataclass below
