@@ -12,8 +12,9 @@ from assay.entrypoint import run_stage
 def main(cfg: ClassificationConfig) -> dict[str, Any]:
     """Train the baseline on the data as published; returns what is known of the model."""
     from pipelines.fitting import fit
+    from pipelines.recording import baseline_as_experiment
 
-    return fit(cfg, "baseline", cfg.baseline.experiment, cfg.baseline.model, cfg.baseline.train).info
+    return fit(baseline_as_experiment(cfg), "baseline").info
 
 
 if __name__ == "__main__":

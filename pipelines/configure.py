@@ -13,12 +13,15 @@ import yaml
 
 from assay.config import compose, expand_sweep, render
 from assay.entrypoint import help_wanted, mistakes_in_one_line, stage_help
+from assay.errors import UserError
 from assay.files import atomic_write
 
 
 def main(arguments: list[str]) -> None:
     """Write the resolved configuration that `arguments` (Hydra overrides, or sweep=<name>) select."""
     if arguments[0].startswith("sweep="):
+        if len(arguments) > 1:
+            raise UserError(f"{' '.join(arguments[1:])}: a sweep's profile and seeds come from `make sweep`")
         name = arguments[0].removeprefix("sweep=")
         request = sweep_request(name)
         jobs = expand_sweep(name, **request)

@@ -1,47 +1,34 @@
 """Training one classifier on the prepared data: shared by the baseline, the experiment and every job of a sweep."""
 
-import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from assay.config import ClassificationConfig
-from assay.config.schema import ClassifierModel, ClassifierTraining
 from assay.tracking import Run
-from assay.training.classification import TrainedClassifier
-from pipelines.recording import stage_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def fit(
-    cfg: ClassificationConfig, stage: str, experiment: str, model: ClassifierModel, train: ClassifierTraining
-) -> TrainedClassifier:
-    """Train as a stage of the graph: into build/<project>/<baseline|model>, recorded as a run."""
-    build = Path(cfg.build)
-    out = build / {"baseline": "baseline", "train": "model"}[stage]
-    name = f"{experiment} · {cfg.profile.name} · seed {cfg.seed}"
-    with stage_run(cfg, stage, name=name, experiment=experiment) as run:
+def fit(cfg: ClassificationConfig, stage: str) -> dict[str, Any]:
+    """Train as a stage of the graph: into build/<project>/<baseline|model>, recorded as a run; returns model.json."""
+    from pipelines.recording import MODEL, model_tags, run_name, stage_run
+
+    out = Path(cfg.build) / {"baseline": "baseline", "train": "model"}[stage]
+    with stage_run(cfg, stage, sections=MODEL, name=run_name(cfg), tags=model_tags(cfg)) as run:
         checkpoint = Path("runs/checkpoints") / cfg.project.name / f"{stage}.pt"
-        trained = train_into(cfg, out, experiment, model, train, checkpoint=checkpoint, run=run)
+        info = train_into(cfg, out, checkpoint=checkpoint, run=run)
         if stage == "train":  # evaluation and export look for the model's run by the model's id
-            run.identify(trained.info["id"])
+            run.identify(info["id"])
     checkpoint.unlink(missing_ok=True)
-    return trained
+    return info
 
 
-def train_into(
-    cfg: ClassificationConfig,
-    out: Path,
-    experiment: str,
-    model: ClassifierModel,
-    train: ClassifierTraining,
-    *,
-    checkpoint: Path,
-    run: Run,
-) -> TrainedClassifier:
-    """Read data and weights, train, and write the model and its curves to `out`."""
+def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: Run) -> dict[str, Any]:
+    """Read data and weights, train, and write the model and its curves to `out`; returns model.json."""
     from assay.training.precision import start_torch
 
-    start_torch(
-        cfg.seed
-    )  # before anything else touches torch: denormals must be flushed before its threads exist
+    start_torch(cfg.seed)  # before anything else touches torch: its threads must start with denormals flushed
     import pandas as pd
 
     from assay.data.classification import read_manifest, source_of
@@ -50,29 +37,15 @@ def train_into(
     from assay.models.classifier import save_classifier
     from assay.models.weights import resolve
     from assay.training.classification import train_classifier
-    from assay.training.examples import training_rows
     from assay.training.two_stage import train_two_stage
 
-    build = Path(cfg.build)
+    build, model, train = Path(cfg.build), cfg.model, cfg.train
     manifest = read_manifest(build / "dataset")
     run.data(source_of(build / "dataset"))
     classes = list(cfg.project.classes)
     if train.maybe == "reviewed":
         classes.insert(1, "maybe")  # document 004: clean 0, maybe 1, pit 2
-    settings = train.model_dump(exclude={"max_images", "maybe", "hard_examples"})
-    settings |= model.model_dump(include={"architecture", "image_size", "input_mode", "freeze"})
-    reviewed = pd.read_csv(build / "hard_examples/examples.csv") if train.hard_examples.use else None
-    rows = training_rows(
-        manifest,
-        reviewed,
-        classes=classes,
-        repeat=train.hard_examples.repeat,
-        max_images=train.max_images,
-        seed=cfg.seed,
-    )
-    if train.maybe == "misses":
-        settings["train_groups"] = rows["group"].tolist()
-    held_out = manifest[manifest["split"] == "val"]
+    parts = {"train": _rows(cfg, manifest, classes, run), "val": manifest[manifest["split"] == "val"]}
     weights = resolve(
         model.architecture,
         path=model.weights,
@@ -82,32 +55,66 @@ def train_into(
     run.tag("weights", weights.origin)
     if model.pretrained and weights.origin == "random":
         run.rename(f"{run.state['name']} · RANDOM weights")  # never a look-alike of the published experiment
-    images = [
-        load_images(
-            Path(cfg.data), part["image"].tolist(), model.image_size, progress=f"reading {name} images"
-        )
-        for name, part in (("training", rows), ("validation", held_out))
-    ]
-    labels = [part["label"].map(classes.index).to_numpy(copy=True) for part in (rows, held_out)]
-    trained = (train_two_stage if train.maybe == "misses" else train_classifier)(
-        train_images=images[0],
-        train_labels=labels[0],
-        val_images=images[1],
-        val_labels=labels[1],
+
+    arrays: dict[str, Any] = {}
+    for name, part in parts.items():
+        images = part["image"].tolist()
+        said = f"reading {name} images"
+        arrays[f"{name}_images"] = load_images(Path(cfg.data), images, model.image_size, progress=said)
+        arrays[f"{name}_labels"] = part["label"].map(classes.index).to_numpy(copy=True)
+    settings = train.model_dump(exclude={"max_images", "maybe", "hard_examples"})
+    settings |= model.model_dump(include={"architecture", "image_size", "input_mode", "freeze"})
+    method: Any = train_classifier
+    if train.maybe == "misses":
+        method, settings["train_groups"] = train_two_stage, parts["train"]["group"].tolist()
+    trained = method(
+        **arrays,
+        **settings,
         classes=classes,
         weights=weights,
         seed=cfg.seed,
         checkpoint=checkpoint,
         log=run.metric,
-        **settings,
     )
-    info = trained.info | {"experiment": experiment, "profile": cfg.profile.name, "images": len(rows)}
+
+    facts = {"experiment": cfg.experiment.id, "profile": cfg.profile.name, "images": len(parts["train"])}
     with fresh_folder(out) as folder:
-        save_classifier(folder, trained.module, info)
+        save_classifier(folder, trained.module, trained.info | facts)
         pd.DataFrame(trained.history).to_csv(folder / "history.csv", index=False)
     for name in ("model.json", "history.csv"):
         run.artifact(out / name)
+    info: dict[str, Any] = read_json(out / "model.json")
     if info["collapsed"]:
         run.tag("collapsed", info["collapsed"])
-        print(f"COLLAPSED: {experiment} {info['collapsed']}")
-    return dataclasses.replace(trained, info=read_json(out / "model.json"))
+        print(f"COLLAPSED: {cfg.experiment.id} {info['collapsed']}")
+    return info
+
+
+def _rows(
+    cfg: ClassificationConfig, manifest: "pd.DataFrame", classes: list[str], run: Run
+) -> "pd.DataFrame":
+    """The rows to train on; says so where reviewed examples were mined under another profile."""
+    import pandas as pd
+
+    from assay.files import read_json
+    from assay.training.examples import training_rows
+
+    reviewed, how = None, cfg.train.hard_examples
+    if how.use:
+        folder = Path(cfg.build) / "hard_examples"
+        reviewed = pd.read_csv(folder / "examples.csv")
+        miner = read_json(folder / "report.json")["mined_by"]
+        run.tag("mined_by", f"{miner['experiment']} ({miner['profile']})")
+        if miner["profile"] != cfg.profile.name:
+            print(
+                f"note: hard examples were mined by {miner['experiment']} in the {miner['profile']} profile, "
+                f"this training is {cfg.profile.name}"
+            )
+    return training_rows(
+        manifest,
+        reviewed,
+        classes=classes,
+        repeat=how.repeat,
+        max_images=cfg.train.max_images,
+        seed=cfg.seed,
+    )

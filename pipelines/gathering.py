@@ -22,7 +22,15 @@ from assay.files import fresh_folder, read_json, sha256_file, write_json
 if TYPE_CHECKING:
     from assay.evaluation.predictions import Predictions
 
-CODE = ("src/assay/data", "src/assay/models", "src/assay/training", "src/assay/evaluation")
+# What a finished training, and a finished scoring, are good for: the same configuration, data and code.
+TRAINING = (
+    "src/assay/data",
+    "src/assay/models",
+    "src/assay/training",
+    "pipelines/fitting.py",
+    "requirements.lock",
+)
+SCORING = ("src/assay/evaluation", "pipelines/scoring.py", "pipelines/picturing.py")
 
 
 @dataclass(frozen=True)
@@ -34,27 +42,37 @@ class Job:
     cfg: Any
 
     def status(self) -> dict[str, Any]:
-        """What status.json says, {"status": "waiting"} before the first start."""
-        path = self.folder / "status.json"
-        return read_json(path) if path.is_file() else {"status": "waiting"}
+        """What status.json says of the work that is asked for; {"status": "waiting"} before it is started."""
+        path, request = self.folder / "status.json", read_json(self.folder / "request.json")
+        known = read_json(path) if path.is_file() else {}
+        current = all(known.get(part) == request[part] for part in ("training", "scoring"))
+        return known if current else {"status": "waiting"}
 
 
 def lay_out(sweep: str, resolved: Sequence[dict[str, Any]]) -> list[Job]:
-    """Write every job's folder; a job keeps its folder as long as its configuration stays the same."""
+    """Write every job's folder; a job keeps its folder as long as what it trains stays the same."""
     jobs, parent = [], parent_id(sweep, resolved)
     for entry in resolved:
-        text = yaml.safe_dump(entry["config"], sort_keys=False, allow_unicode=True)
-        folder = Path("runs/sweeps") / sweep / hashlib.sha256(text.encode()).hexdigest()[:16]
+        what = {key: entry["config"][key] for key in ("seed", "data", "build", "model", "train")}
+        what["experiment"] = entry["config"]["experiment"]["id"]
+        what["profile"] = {key: entry["config"]["profile"][key] for key in ("name", "weights")}
+        digest = hashlib.sha256(yaml.safe_dump(what, sort_keys=True).encode()).hexdigest()[:16]
+        folder = Path("runs/sweeps") / sweep / digest
         folder.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(entry["config"], sort_keys=False, allow_unicode=True)
         (folder / "config.yaml").write_text(text, "utf-8")
         cfg = load_resolved(folder / "config.yaml")
         changed = [change for change in entry["overrides"] if change.partition("=")[0] not in _NAMED]
         name = " ".join([cfg.experiment.id, *changed, f"seed {cfg.seed}"])
-        write_json(
-            folder / "request.json",
-            {"name": name, "parent": parent, "sweep": sweep, "inputs": _inputs(Path(cfg.build))},
-        )
-        jobs.append(Job(folder, name, cfg))
+        training, scoring = inputs(cfg)
+        request = {"name": name, "parent": parent, "sweep": sweep, "training": training, "scoring": scoring}
+        write_json(folder / "request.json", request)
+        job = Job(folder, name, cfg)
+        if job.status()["status"] != "ok":
+            (folder / "status.json").unlink(
+                missing_ok=True
+            )  # an earlier call's failure is no news of this one
+        jobs.append(job)
     return jobs
 
 
@@ -67,15 +85,31 @@ def parent_id(sweep: str, resolved: Sequence[dict[str, Any]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _inputs(build: Path) -> str:
-    """Changes with the prepared data, the reviewed labels and the code: a finished job is good only for these."""
-    files = [build / "dataset/manifest.parquet", build / "hard_examples/examples.csv"]
-    files += sorted(path for folder in CODE for path in Path(folder).rglob("*.py"))
-    files += [Path(__file__).with_name(name) for name in ("fitting.py", "scoring.py", "job.py")]
-    digest = hashlib.sha256()
+def inputs(cfg: Any) -> tuple[str, str]:
+    """Two digests: of what training reads besides its configuration, and of what scoring reads on top of that."""
+    data = [Path(cfg.build) / "dataset/manifest.parquet"]
+    if cfg.train.hard_examples.use:
+        data.append(Path(cfg.build) / "hard_examples/examples.csv")
+    text = yaml.safe_dump(cfg.evaluate.model_dump(mode="json"))
+    training = _digest([*data, *_files(TRAINING)], "")
+    return training, _digest(_files(SCORING), training + text)
+
+
+def _files(places: Sequence[str]) -> list[Path]:
+    found = [
+        sorted(path for path in Path(place).rglob("*") if path.suffix in (".py", ".j2"))
+        if Path(place).is_dir()
+        else [Path(place)]
+        for place in places
+    ]
+    return [path for some in found for path in some]
+
+
+def _digest(files: Sequence[Path], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
     for path in files:
         if not path.is_file():
-            raise UserError(f"{path}: no such file; `dvc repro prepare review` writes it")
+            raise UserError(f"{path}: no such file; `dvc repro` writes it")
         digest.update(f"{path.as_posix()} {sha256_file(path)}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -125,7 +159,13 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
         if good:
             stored = predictions_of(good)
             run.data(stored.data)
-            pairs = compare_all(stored, [job.name for job in good], first.project.classes, seed=first.seed)
+            pairs = compare_all(
+                stored,
+                [job.name for job in good],
+                first.project.classes,
+                draws=first.evaluate.bootstrap_draws,
+                seed=first.seed,
+            )
             write_pages(folder, sweep, table=table, pairs=pairs, data=stored.data, cfg=first)
             run.artifact(folder / "report.html")
         write_json(folder / "comparison.json", pairs)

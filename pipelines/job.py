@@ -2,13 +2,13 @@
 
     python -m pipelines.job folder=runs/sweeps/convnextv2/<digest>
 
-Started by pipelines.sweep for every job; by hand it repeats one. A job that already ended well, with the same data and
-code, is not run again; a killed one goes on from its last epoch.
+Started by pipelines.sweep for every job; by hand it repeats one. What already ended well with the same data and code is
+not done again: a killed training goes on from its last epoch, a finished one is only scored when scoring changed.
 """
 
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from omegaconf import DictConfig
@@ -18,62 +18,76 @@ from assay.config.compose import CONF
 from assay.entrypoint import be_quiet
 from assay.files import read_json, write_json
 
+if TYPE_CHECKING:
+    from assay.tracking import Run
+
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="job")
 def main(job: DictConfig) -> None:
     """Run the job unless it is done; writes status.json whatever happens, short of a kill."""
+    from filelock import FileLock
+
     be_quiet()
     folder = Path(job.folder)
-    request = read_json(folder / "request.json")
-    status_file = folder / "status.json"
-    if status_file.is_file():
-        known = read_json(status_file)
-        if known["status"] == "ok" and known["inputs"] == request["inputs"]:
+    with FileLock(folder / ".lock"):  # a sweep that was killed may have left this very job running
+        request = read_json(folder / "request.json")
+        status = folder / "status.json"
+        if status.is_file() and read_json(status) | {"metrics": None} == _ended(request):
             print(f"{folder}: done before")
             return
-    state = {"status": "running", "inputs": request["inputs"]}
-    write_json(status_file, state)
-    try:
-        write_json(status_file, state | {"status": "ok", "metrics": _train_and_evaluate(folder, request)})
-    except BaseException as error:
-        write_json(
-            status_file,
-            state
-            | {
-                "status": "failed",
-                "error": f"{type(error).__name__}: {error}",
-                "traceback": traceback.format_exc(),
-            },
-        )
-        raise
+        write_json(status, {**_ended(request), "status": "running"})
+        try:
+            write_json(status, {**_ended(request), "metrics": _train_and_evaluate(folder, request)})
+        except BaseException as error:
+            said = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+            write_json(status, {**_ended(request), "status": "failed", **said})
+            raise
+
+
+def _ended(request: dict[str, str]) -> dict[str, Any]:
+    """What status.json says of a job that ended well with these inputs, short of its metrics."""
+    return {
+        "status": "ok",
+        "training": request["training"],
+        "scoring": request["scoring"],
+        "metrics": None,
+    }
 
 
 def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, Any]:
     from pipelines.fitting import train_into
-    from pipelines.recording import stage_run
+    from pipelines.recording import MODEL, model_tags, stage_run
     from pipelines.scoring import score_into
 
     cfg = load_resolved(folder / "config.yaml")
+    trained, model = folder / "trained.json", folder / "model"
     with stage_run(
         cfg,
         "job",
+        sections=MODEL,
         name=request["name"],
         folder=folder / "run",
         parent=request["parent"],
-        tags={"sweep": request["sweep"]},
+        tags={"sweep": request["sweep"], **model_tags(cfg)},
     ) as run:
-        train_into(
-            cfg,
-            folder / "model",
-            cfg.experiment.id,
-            cfg.model,
-            cfg.train,
-            checkpoint=folder / "checkpoint.pt",
-            run=run,
-        )
-        metrics = score_into(cfg, folder / "evaluation", request["name"], folder / "model", run)
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
-    return metrics
+        if trained.is_file() and read_json(trained)["training"] == request["training"]:
+            _tell_history(model, run)
+        else:
+            train_into(cfg, model, checkpoint=folder / "checkpoint.pt", run=run)
+            write_json(trained, {"training": request["training"]})
+            (folder / "checkpoint.pt").unlink(missing_ok=True)
+        return score_into(cfg, folder / "evaluation", request["name"], model, run)
+
+
+def _tell_history(model: Path, run: "Run") -> None:
+    """Record the curves of a training that was done before."""
+    import pandas as pd
+
+    run.tag("weights", read_json(model / "model.json")["weights"]["origin"])
+    for row in pd.read_csv(model / "history.csv").to_dict("records"):
+        for name, value in row.items():
+            if name != "epoch":
+                run.metric(str(name), value, int(row["epoch"]))
 
 
 if __name__ == "__main__":

@@ -21,11 +21,15 @@ def main(cfg: ClassificationConfig) -> dict[str, float]:
     from pipelines.recording import stage_run
 
     build, data = Path(cfg.build), Path(cfg.data)
-    with stage_run(cfg, "mine", experiment=cfg.baseline.experiment) as run:
+    with stage_run(
+        cfg, "mine", sections=("project", "data", "mine"), tags={"experiment": cfg.baseline.experiment}
+    ) as run:
         manifest = read_manifest(build / "dataset")
         run.data(source_of(build / "dataset"))
         held_out = manifest["split"] == "val"
-        near = manifest["group"].isin(manifest.loc[held_out, "group"])  # reviewed, they would leak into validation
+        near = manifest["group"].isin(
+            manifest.loc[held_out, "group"]
+        )  # reviewed, they would leak into validation
         images = manifest[~held_out & ~near].reset_index(drop=True)
         module, info = load_classifier(build / "baseline")
         pixels = load_images(data, images["image"].tolist(), info["image_size"], progress="reading images")
@@ -46,7 +50,8 @@ def main(cfg: ClassificationConfig) -> dict[str, float]:
             table.to_parquet(folder / "candidates.parquet", index=False)
             table.to_csv(folder / "candidates.csv", index=False)
             write_json(
-                folder / "mined_by.json", {key: info[key] for key in ("id", "experiment", "profile", "weights")}
+                folder / "mined_by.json",
+                {key: info[key] for key in ("id", "experiment", "profile", "weights")},
             )
             write_page(
                 folder / "index.html",

@@ -25,6 +25,7 @@ def draw(
     from assay.evaluation import gallery, plots
     from assay.evaluation.report import write_report
     from assay.files import read_json
+    from pipelines.scoring import not_comparable
 
     info, classes, rows = read_json(trained / "model.json"), cfg.project.classes, predictions.of(model)
     names = [model, *(name for name in predictions.models if name != model)]
@@ -39,6 +40,10 @@ def draw(
         gallery.draw_gallery(folder / f"{name}.png", judged, lambda image: read_image(Path(cfg.data) / image))
     machine = describe()
     published = cfg.experiment.published
+    doubts = not_comparable(cfg, predictions.data["source"], info["weights"]["origin"])
+    warnings = [f"Training failed: the model {info['collapsed']}."] if info["collapsed"] else []
+    if published and doubts and predictions.data["source"] == "original":
+        warnings.append(f"Not comparable with the published numbers: {', '.join(doubts)}.")
     write_report(
         folder / "report.html",
         title=f"{cfg.project.title}: {cfg.experiment.title}",
@@ -57,7 +62,7 @@ def draw(
         },
         scores=scores,
         comparison=comparison,
-        published=published.model_dump() if published else {},
+        published=published.model_dump() if published and not doubts else {},
         figures=[
             ("Confusion matrix", folder / "confusion.png"),
             ("ROC and precision-recall", folder / "curves.png"),
@@ -66,5 +71,5 @@ def draw(
             ("The most confident mistakes", folder / "worst_mistakes.png"),
             ("Predictions drawn at random", folder / "sample_predictions.png"),
         ],
-        warnings=[f"Training failed: the model {info['collapsed']}."] if info["collapsed"] else [],
+        warnings=warnings,
     )

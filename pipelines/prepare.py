@@ -16,7 +16,7 @@ def main(cfg: ClassificationConfig) -> dict[str, float]:
     from pipelines.recording import stage_run
 
     dataset = Path(cfg.build) / "dataset"
-    with stage_run(cfg, "prepare") as run:
+    with stage_run(cfg, "prepare", sections=("project", "data", "prepare")) as run:
         counts = prepare(
             Path(cfg.data),
             dataset,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.config import ClassificationConfig
+from pipelines.scoring import not_comparable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +30,11 @@ def _row(job: "Job") -> dict[str, Any]:
         "status": status["status"],
     }
     if status["status"] != "ok":
-        killed = "killed before it ended; the same command runs it again"
-        return row | {"status": "failed", "error": status.get("error", killed)}
+        unsaid = {
+            "running": "killed before it ended; the same command runs it again",
+            "waiting": "never started; see what the launcher printed above",
+        }
+        return row | {"status": "failed", "error": status.get("error") or unsaid[status["status"]]}
     return row | status["metrics"] | _published(cfg, status["metrics"])
 
 
@@ -39,9 +43,7 @@ def _published(cfg: ClassificationConfig, metrics: dict[str, Any]) -> dict[str, 
     published = cfg.experiment.published.share("accuracy") if cfg.experiment.published else None
     if metrics["source"] != "original" or published is None:
         return {}
-    reasons = [f"{key} {old} -> {new}" for key, (old, new) in cfg.profile.scaled.items()]
-    if cfg.model.pretrained and metrics["weights"] == "random":
-        reasons.insert(0, "random weights instead of pretrained")
+    reasons = not_comparable(cfg, metrics["source"], metrics["weights"])
     return {"published": published, "comparable": f"no: {', '.join(reasons)}" if reasons else "yes"}
 
 
@@ -94,6 +96,7 @@ def write_pages(
 def say(sweep: str, table: "pd.DataFrame", pairs: Sequence[dict[str, Any]]) -> None:
     """Print the sweep's table and the verdict on every pair."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     shown = Table(title=f"sweep {sweep}", title_justify="left")
@@ -112,7 +115,7 @@ def say(sweep: str, table: "pd.DataFrame", pairs: Sequence[dict[str, Any]]) -> N
             ]
             shown.add_row(row["job"], *cells)
         else:
-            shown.add_row(row["job"], f"failed: {row['error']}", *[""] * 4)
+            shown.add_row(row["job"], escape(f"failed: {row['error']}"), *[""] * 4)
     console = Console(width=None if Console().is_terminal else 150)
     console.print(shown)
     for pair in pairs:

@@ -1,19 +1,24 @@
-"""How every stage opens its record."""
+"""How every stage opens its record, and how evaluate and export make sure whose model they hold."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from assay.config import ClassificationConfig
+from assay.errors import UserError
+from assay.files import read_json
 from assay.tracking import Run, record
+
+MODEL = ("project", "experiment", "profile", "seed", "data", "model", "train", "evaluate")
 
 
 def stage_run(
-    cfg: Any,
+    cfg: ClassificationConfig,
     stage: str,
     *,
+    sections: tuple[str, ...],
     name: str | None = None,
     folder: Path | None = None,
-    experiment: str | None = None,
     model_id: str | None = None,
     parent: str | None = None,
     tags: dict[str, str] | None = None,
@@ -23,27 +28,58 @@ def stage_run(
     Args:
         cfg: the stage's configuration.
         stage: what the run is, e.g. "train".
+        sections: the parts of the configuration that the stage reads; they become the run's parameters.
         name: shown in tables; None = the stage's name.
         folder: where the bundle goes.
-        experiment: the experiment's id; None = the configuration's.
-        model_id: the model that the run made or looks at: MLflow shows a model's training, evaluation and export as
-            one run.
+        model_id: the model that the run looks at: MLflow shows its training, evaluation and export as one run.
         parent: id of the sweep the run belongs to.
-        tags: more tags, e.g. the sweep's name.
+        tags: more tags, e.g. the experiment's id.
     """
     return record(
         folder or Path(cfg.build) / "runs" / stage,
         kind=stage,
         project=cfg.project.name,
         name=name or stage,
-        config=cfg.model_dump(mode="json"),
+        config=cfg.model_dump(mode="json", include=set(sections)),
         model_id=model_id,
         parent=parent,
-        tags={
-            "stage": stage,
-            "experiment": experiment or cfg.experiment.id,
-            "profile": cfg.profile.name,
-            "seed": str(cfg.seed),
-            **(tags or {}),
-        },
+        tags={"stage": stage, "profile": cfg.profile.name, **(tags or {})},
     )
+
+
+def baseline_as_experiment(cfg: ClassificationConfig) -> ClassificationConfig:
+    """The same configuration with the baseline in the experiment's place, so that it trains and is recorded as one."""
+    experiment = cfg.experiment.model_copy(
+        update={"id": cfg.baseline.experiment, "title": cfg.baseline.experiment, "published": None}
+    )
+    return cfg.model_copy(
+        update={"experiment": experiment, "model": cfg.baseline.model, "train": cfg.baseline.train}
+    )
+
+
+def run_name(cfg: ClassificationConfig) -> str:
+    """What people read in MLflow's table of runs."""
+    return f"{cfg.experiment.id} · {cfg.profile.name} · seed {cfg.seed}"
+
+
+def model_tags(cfg: ClassificationConfig) -> dict[str, str]:
+    """What runs of models are filtered and compared by."""
+    return {"experiment": cfg.experiment.id, "seed": str(cfg.seed)}
+
+
+def trained_as(cfg: ClassificationConfig, folder: Path) -> dict[str, Any]:
+    """model.json of the model in `folder`.
+
+    Raises:
+        UserError: it was trained as another experiment, or with another profile or seed, than `cfg` says.
+    """
+    info: dict[str, Any] = read_json(folder / "model.json")
+    wanted = {"experiment": cfg.experiment.id, "profile": cfg.profile.name, "seed": cfg.seed}
+    found = {key: info.get(key) for key in wanted}
+    if found != wanted:
+        raise UserError(
+            f"{folder} holds {', '.join(f'{key} {value}' for key, value in found.items())}, not "
+            f"{', '.join(f'{key} {value}' for key, value in wanted.items())}; train that first: python -m "
+            f"pipelines.train project={cfg.project.name} experiment={cfg.experiment.id} profile={cfg.profile.name}"
+        )
+    return info

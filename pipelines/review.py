@@ -22,7 +22,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
     from pipelines.recording import stage_run
 
     build = Path(cfg.build)
-    with stage_run(cfg, "review", experiment=cfg.baseline.experiment) as run:
+    with stage_run(cfg, "review", sections=("project", "data", "review")) as run:
         source = source_of(build / "dataset")
         run.data(source)
         candidates = pd.read_parquet(build / "candidates/candidates.parquet")

@@ -56,6 +56,38 @@ def score_one(cfg: ClassificationConfig, predictions: Predictions, model: str, r
     return scores
 
 
+def not_comparable(cfg: ClassificationConfig, source: str, weights: str) -> list[str]:
+    """Why a measured number does not stand beside the published one; empty where it does."""
+    reasons = [] if source == "original" else [f"{source} data"]
+    if cfg.model.pretrained and weights == "random":
+        reasons.append("random weights instead of pretrained")
+    return reasons + [f"{key} {old} -> {new}" for key, (old, new) in cfg.profile.scaled.items()]
+
+
+def summarise(
+    cfg: ClassificationConfig,
+    scores: dict[str, Any],
+    comparison: dict[str, Any],
+    info: dict[str, Any],
+    source: str,
+) -> dict[str, Any]:
+    """What the final table shows and `dvc metrics` compares."""
+    everything, against, main = scores["all"], comparison["all"], cfg.project.main_metric
+    difference = against["accuracy_difference"]
+    return {
+        "experiment": cfg.experiment.id,
+        "profile": cfg.profile.name,
+        "model": info["id"],
+        "source": source,
+        "weights": info["weights"]["origin"],
+        "collapsed": info["collapsed"] or everything["collapsed"],
+        "main": {"name": main, "n": everything["n"], **everything[main]},
+        "without_leaks": {"n": scores["without_leaks"]["n"], **scores["without_leaks"][main]},
+        "against_baseline": f"{against['verdict']}: {100 * difference['value']:+.1f} points "
+        f"({100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}), p = {against['p']:.2g}",
+    }
+
+
 def score_into(cfg: ClassificationConfig, out: Path, name: str, trained: Path, run: Run) -> dict[str, Any]:
     """Evaluate one model by itself, as a sweep's job does; returns its row of the sweep's table."""
     from assay.evaluation.classification import flat

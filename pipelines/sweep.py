@@ -19,6 +19,8 @@ import yaml
 from assay.entrypoint import be_quiet, help_wanted, mistakes_in_one_line
 from assay.errors import UserError
 
+LAUNCHERS = ("process", "joblib", "basic", "ray", "submitit_local", "submitit_slurm")
+
 
 def main(arguments: list[str]) -> int:
     """Run the sweep that `sweep=<name>` names; returns the exit status."""
@@ -34,6 +36,8 @@ def main(arguments: list[str]) -> int:
     count, launcher = os.environ.get("ASSAY_JOBS", "1"), os.environ.get("ASSAY_LAUNCHER", "process")
     if not count.isdigit() or int(count) < 1:
         raise UserError(f"JOBS={count}: expected a number of jobs to run at a time, 1 or more")
+    if launcher not in LAUNCHERS:
+        raise UserError(f"LAUNCHER={launcher}: expected one of {', '.join(LAUNCHERS)}")
     command = [
         *(sys.executable, "-m", "pipelines.job", "-m"),
         f"folder={','.join(str(job.folder) for job in jobs)}",
@@ -43,7 +47,7 @@ def main(arguments: list[str]) -> int:
     if launcher in ("process", "joblib"):
         command.append(f"hydra.launcher.n_jobs={count}")
     with subprocess.Popen(command) as multirun:
-        watch(jobs, multirun)
+        watch(jobs, multirun)  # its exit code adds nothing: a job that did not run is "waiting" in the table
     return gather(name, jobs)
 
 

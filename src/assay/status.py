@@ -14,10 +14,7 @@ def print_table(projects: Sequence[str], *, mlruns: Path, build: Path = Path("bu
 
     from assay.registry import model_versions
 
-    newest: dict[str, Any] = {}
-    for version in model_versions(mlruns):
-        if "candidate" in version["aliases"]:
-            newest[version["tags"].get("project", "")] = version
+    versions = {version["tags"].get("model"): version for version in model_versions(mlruns)}
     table = Table(title="assay", title_justify="left")
     for column in (
         "project",
@@ -30,18 +27,31 @@ def print_table(projects: Sequence[str], *, mlruns: Path, build: Path = Path("bu
     ):
         table.add_column(column, overflow="fold")
     for project in projects:
-        table.add_row(project, *_row(build / project / "metrics.json", newest.get(project), build / project))
+        table.add_row(project, *_row(build / project, versions))
     console = Console(width=None if Console().is_terminal else 160)
     console.print(table)
     console.print("MLflow: make ui, then http://127.0.0.1:5000")
 
 
-def _row(path: Path, version: dict[str, Any] | None, folder: Path) -> list[str]:
-    if not path.is_file():
+def _row(folder: Path, versions: dict[str | None, dict[str, Any]]) -> list[str]:
+    if not (folder / "metrics.json").is_file():
         return ["-", "-", "did not finish", "-", "-", "the output above"]
-    result = read_json(path)
-    main = result["main"]
-    number = f"{main['name']} {main['value']:.3f} ({main['low']:.3f} to {main['high']:.3f}), n = {main['n']}"
+    result = read_json(folder / "metrics.json")
+    trained = folder / "model/model.json"
+    if not trained.is_file() or read_json(trained)["id"] != result["model"]:
+        return [
+            result["experiment"],
+            "-",
+            "out of date: a later stage did not finish",
+            "-",
+            "-",
+            "the output above",
+        ]
+    main, version = result["main"], versions.get(result["model"])
+    number = (
+        f"{main['name']} {main['value']:.3f} ({main['low']:.3f} to {main['high']:.3f}), n = {main['n']}; "
+    )
+    number += f"without leaks {result['without_leaks']['value']:.3f}"
     if result.get("collapsed"):
         number = f"COLLAPSED: {result['collapsed']}; {number}"
     return [

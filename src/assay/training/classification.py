@@ -111,6 +111,7 @@ def train_classifier(
 
     on = device()
     settings["precision"] = choose(precision, on)
+    settings["threads"] = torch.get_num_threads()  # sums are rounded in another order with another number
     module = timm_adapter.build(
         architecture, classes=len(classes), image_size=image_size, weights=weights, seed=seed
     )
