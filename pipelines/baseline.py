@@ -14,7 +14,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
     from pipelines.fitting import fit
     from pipelines.recording import baseline_as_experiment
 
-    return fit(baseline_as_experiment(cfg), "baseline").info
+    return fit(baseline_as_experiment(cfg), "baseline")
 
 
 if __name__ == "__main__":

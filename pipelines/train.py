@@ -14,7 +14,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
     """Train the experiment; returns what is known of the model."""
     from pipelines.fitting import fit
 
-    return fit(cfg, "train").info
+    return fit(cfg, "train")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def test_outputs_restored_from_the_cache_bring_their_runs_back(repository, resto
     shutil.rmtree(repository.root / "build")
     shutil.rmtree(repository.root / "mlruns")
     if restore == "checkout":
-        repository.run("dvc", "checkout", "--force")
+        repository.run("dvc", "checkout", "--force", "dvc.yaml")
     else:
         (repository.root / "dvc.lock").unlink()
         assert repository.stages(repository.run("dvc", "repro")) in (
