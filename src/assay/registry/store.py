@@ -67,7 +67,8 @@ def ui_command(mlruns: Path = MLRUNS, port: int = 5000) -> list[str]:
     """The command that shows the local store at http://127.0.0.1:<port>; run it in the repository's root."""
     address = f"sqlite:///{database(mlruns).as_posix()}"
     where = ["--backend-store-uri", address, "--default-artifact-root", (mlruns / "artifacts").as_posix()]
-    return [sys.executable, "-m", "mlflow", "ui", *where, "--host", "127.0.0.1", "--port", str(port)]
+    one = ["--workers", "1"]  # one person looks: MLflow's four would each import everything first
+    return [sys.executable, "-m", "mlflow", "ui", *where, *one, "--host", "127.0.0.1", "--port", str(port)]
 
 
 def model_versions(mlruns: Path = MLRUNS) -> list[dict[str, Any]]:

@@ -68,7 +68,9 @@ class ProcessLauncher(Launcher):
             mine = slots.get()
             try:
                 with (out / "job.log").open("w") as stream:
-                    child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment)
+                    child = subprocess.Popen(
+                        command, stdout=stream, stderr=subprocess.STDOUT, env=environment
+                    )
                     if mine:
                         os.sched_setaffinity(child.pid, mine)  # before its libraries count the cores
                     code = child.wait()
