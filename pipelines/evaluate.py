@@ -31,16 +31,29 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
         run.data(predictions.data)
         run.tag("weights", info["weights"]["origin"])
         scores = score_one(cfg, predictions, "model", run)
-        draws = {"draws": cfg.evaluate.bootstrap_draws, "seed": cfg.seed}
-        comparison = compare(predictions, "model", "baseline", cfg.project.classes, **draws)
+        comparison = compare(
+            predictions,
+            "model",
+            "baseline",
+            cfg.project.classes,
+            draws=cfg.evaluate.bootstrap_draws,
+            seed=cfg.seed,
+        )
         for part, found in comparison.items():
             run.metric(f"{part}/accuracy_difference", found["accuracy_difference"]["value"])
         with fresh_folder(build / "evaluation") as folder:
             write_predictions(folder / "predictions.parquet", predictions)
             write_json(folder / "metrics.json", scores)
             write_json(folder / "comparison.json", comparison)
-            pages = {"scores": scores, "comparison": comparison, "trained": models["model"]}
-            draw(cfg, folder, predictions, "model", **pages)
+            draw(
+                cfg,
+                folder,
+                predictions,
+                "model",
+                scores=scores,
+                comparison=comparison,
+                trained=build / "model",
+            )
             for path in sorted(folder.iterdir()):
                 run.artifact(path)
         summary = summarise(cfg, scores, comparison, info, predictions.data["source"])

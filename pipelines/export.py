@@ -4,6 +4,7 @@ Writes build/<project>/export: model.onnx, openvino/, metadata.json and parity.j
 model by more than the budget in conf/ fails the stage. `assay registry sync` registers what passed.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
             run.metric(f"export/{runtime}/max_probability_difference", found["max_probability_difference"])
             run.metric(f"export/{runtime}/accuracy_drop", found["accuracy_drop"])
             predictor = Predictor.load(folder, runtime)
-            speed = latency(lambda run=predictor.predict: run(images[:1]))
+            speed = latency(partial(predictor.predict, images[:1]))
             run.metric(f"export/{runtime}/latency_median_ms", speed["median_ms"])
         run.artifact(folder / "parity.json")
         run.artifact(folder / "metadata.json")

@@ -1,6 +1,6 @@
 """What people see of a sweep: the table, the page, the lines in the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,7 @@ def write_pages(
     *,
     table: "pd.DataFrame",
     pairs: Sequence[dict[str, Any]],
-    data: dict[str, Any],
+    data: Mapping[str, Any],
     cfg: ClassificationConfig,
 ) -> None:
     """Write forest.png and report.html, which opens by double click, into `folder`."""

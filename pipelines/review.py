@@ -43,7 +43,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
         run.artifact(build / "hard_examples/examples.csv")
         run.artifact(build / "hard_examples/report.json")
     print(
-        f"review of {cfg.project.name}: {summary['settled']} of {summary['candidates']} candidates settled, "
+        f"review of {cfg.project.name}: {summary['settled']} images settled; of {summary['candidates']} candidates "
         f"{summary['waiting_for_human']} wait for a person (about {summary['minutes_waiting']} min): "
         f"see {build}/candidates/index.html"
     )
