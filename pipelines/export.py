@@ -25,7 +25,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
     from assay.files import fresh_folder, write_json
     from assay.models.classifier import load_classifier
     from assay.training.precision import start_torch
-    from pipelines.recording import MODEL, model_tags, run_name, stage_run, trained_as
+    from pipelines.recording import MODEL, model_tags, run_name, stage_run, trained_as, version_tags
 
     start_torch(cfg.seed)
     build = Path(cfg.build)
@@ -76,16 +76,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
         run.model(
             cfg.project.registered_model,
             build / "export",
-            tags={
-                "project": cfg.project.name,
-                "experiment": cfg.experiment.id,
-                "model": info["id"],
-                "profile": cfg.profile.name,
-                "source": source["source"],
-                "weights": info["weights"]["origin"],
-                "variant": f"{info['architecture']}_{cfg.experiment.id}_{info['image_size']}",  # as document 000 names
-                "verified": ",".join(cfg.export.runtimes),
-            },
+            tags=version_tags(cfg, info, source["source"]) | {"verified": ",".join(cfg.export.runtimes)},
             aliases=["candidate"],
         )
     print(f"{build}/export: {', '.join(cfg.export.runtimes)} behave like the model (see parity.json)")

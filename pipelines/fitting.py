@@ -90,6 +90,19 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
     return info
 
 
+def tell_history(model: Path, run: Run) -> None:
+    """Record the curves of a training that was done before."""
+    import pandas as pd
+
+    from assay.files import read_json
+
+    run.tag("weights", read_json(model / "model.json")["weights"]["origin"])
+    for row in pd.read_csv(model / "history.csv").to_dict("records"):
+        for name, value in row.items():
+            if name != "epoch":
+                run.metric(str(name), value, int(row["epoch"]))
+
+
 def _rows(
     cfg: ClassificationConfig, manifest: "pd.DataFrame", classes: list[str], run: Run
 ) -> "pd.DataFrame":

@@ -8,7 +8,7 @@ not done again: a killed training goes on from its last epoch, a finished one is
 
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig
@@ -17,9 +17,6 @@ from assay.config import load_resolved
 from assay.config.compose import CONF
 from assay.entrypoint import be_quiet
 from assay.files import read_json, write_json
-
-if TYPE_CHECKING:
-    from assay.tracking import Run
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="job")
@@ -46,16 +43,12 @@ def main(job: DictConfig) -> None:
 
 def _ended(request: dict[str, str]) -> dict[str, Any]:
     """What status.json says of a job that ended well with these inputs, short of its metrics."""
-    return {
-        "status": "ok",
-        "training": request["training"],
-        "scoring": request["scoring"],
-        "metrics": None,
-    }
+    inputs = {part: request[part] for part in ("training", "scoring")}
+    return {"status": "ok", **inputs, "metrics": None}
 
 
 def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, Any]:
-    from pipelines.fitting import train_into
+    from pipelines.fitting import tell_history, train_into
     from pipelines.recording import MODEL, model_tags, stage_run
     from pipelines.scoring import score_into
 
@@ -71,23 +64,12 @@ def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, Any]
         tags={"sweep": request["sweep"], **model_tags(cfg)},
     ) as run:
         if trained.is_file() and read_json(trained)["training"] == request["training"]:
-            _tell_history(model, run)
+            tell_history(model, run)
         else:
             train_into(cfg, model, checkpoint=folder / "checkpoint.pt", run=run)
             write_json(trained, {"training": request["training"]})
             (folder / "checkpoint.pt").unlink(missing_ok=True)
         return score_into(cfg, folder / "evaluation", request["name"], model, run)
-
-
-def _tell_history(model: Path, run: "Run") -> None:
-    """Record the curves of a training that was done before."""
-    import pandas as pd
-
-    run.tag("weights", read_json(model / "model.json")["weights"]["origin"])
-    for row in pd.read_csv(model / "history.csv").to_dict("records"):
-        for name, value in row.items():
-            if name != "epoch":
-                run.metric(str(name), value, int(row["epoch"]))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,20 @@ def model_tags(cfg: ClassificationConfig) -> dict[str, str]:
     return {"experiment": cfg.experiment.id, "seed": str(cfg.seed)}
 
 
+def version_tags(cfg: ClassificationConfig, info: dict[str, Any], source: str) -> dict[str, str]:
+    """What the registry says of a model version."""
+    return {
+        **model_tags(cfg),
+        "project": cfg.project.name,
+        "model": info["id"],
+        "profile": cfg.profile.name,
+        "source": source,
+        "weights": info["weights"]["origin"],
+        # document 000's way to name a model: architecture, variant, resolution
+        "variant": f"{info['architecture']}_{cfg.experiment.id}_{info['image_size']}",
+    }
+
+
 def trained_as(cfg: ClassificationConfig, folder: Path) -> dict[str, Any]:
     """model.json of the model in `folder`.
 
