@@ -249,7 +249,7 @@ def test_the_same_request_does_not_touch_the_file(assay):
         (["hardneg"], "its project is not in the graph yet; the graph has convnextv2"),
         (["convnextv2", "--profile", "smokey"], "did you mean 'smoke'"),
         (["convnextv2", "--seeds", "1,two"], "SEEDS=1,two: expected whole numbers with commas"),
-        (["convnextv2", "--seeds", "1,-2"], "a seed is 0 or more"),
+        (["convnextv2", "--seeds", "1,-2"], "a seed is a whole number from 0"),
     ],
 )
 def test_a_request_that_cannot_be_met_is_one_line_and_writes_nothing(refused, arguments, message):

@@ -101,10 +101,15 @@ def test_counts_are_checked_beside_the_checksums(get, recipe):
         get(recipe=recipe(counts=COUNTS | {"val/b": 2}))
 
 
-def test_other_data_is_replaced_by_force_only(get, tmp_path):
+def test_the_sample_gives_way_by_itself(get, tmp_path):
     write(tmp_path / "data/cherry", {"train/a/s.png": b"s"})
     write_source(tmp_path / "data/cherry", project="cherry", kind="sample", note="")
-    with pytest.raises(UserError, match=r"source 'sample'.*force"):
+    assert get()["source"] == "original"
+
+
+def test_other_data_is_replaced_by_force_only(get, tmp_path):
+    write(tmp_path / "data/cherry", {"train/a/s.png": b"s"})
+    with pytest.raises(UserError, match=r"source 'own'.*force"):
         get()
     assert contents(tmp_path / "data/cherry") == {"train/a/s.png": b"s"}
     assert get(force=True)["source"] == "original"

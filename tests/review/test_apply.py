@@ -45,6 +45,7 @@ def test_the_latest_human_decision_settles_a_candidate():
         "settled_by_kind": {"human": 2},
         "labels": {"clean": 1, "pit": 1},
         "relabelled": 1,
+        "not_in_data": 0,
         "waiting_for_human": 2,
         "minutes_waiting": round(2 * SECONDS_PER_DECISION / 60, 1),
     }
@@ -96,6 +97,16 @@ def test_examples_say_who_decided_and_are_sorted_by_image():
         "at",
     ]
     assert examples["reviewer"].tolist() == ["r2", "r1", "r0"] and set(examples["was"]) == {"pit"}
+
+
+def test_a_decision_outlives_its_candidacy_and_an_image_that_is_gone_is_counted():
+    decisions = [says(0, "clean"), says(3, "maybe"), says(9, "pit")]
+    examples, summary = apply_decisions(CANDIDATES[:1], decisions, images=CANDIDATES, sample_data=False)
+    assert dict(zip(examples["label"], examples["reason"], strict=True)) == {
+        "clean": "miss",
+        "maybe": "decided earlier",
+    }
+    assert summary["not_in_data"] == 1 and summary["waiting_for_human"] == 0
 
 
 def test_no_candidates_and_no_decisions_are_an_empty_table():

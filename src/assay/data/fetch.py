@@ -47,7 +47,7 @@ def fetch(
         data_root: the data folder, usually `data`.
         mirror: a local folder that holds `<project>/…`, or None to run `dvc get` on the public repository.
         recipe: the YAML file that names origins and checksums.
-        force: replace data of another source.
+        force: replace data of another source; the sample, as it was generated, needs none.
 
     Raises:
         UserError: unknown project, other data is in the way, the origin can't be reached, or a file is
@@ -59,7 +59,7 @@ def fetch(
         present = current_source(folder, project=project)
         if present["source"] == "original" and present["content"] == combine(origin.checksums):
             return present
-        if not force:
+        if not force and present["source"] != "sample":  # the sample can be made again, a person's data cannot
             raise UserError(
                 f"{folder}: holds data of source {present['source']!r}; move it away, or replace it with the "
                 "originals by force (--force, FORCE=1)"
