@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,31 @@ def test_what_a_kill_left_is_cleared_by_the_next_and_nothing_else(tmp_path):
     with fresh_folder(tmp_path / "out"):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == [".other.abc.partial", "out"]
+
+
+@pytest.mark.parametrize("new_is_there", [False, True], ids=["before the second rename", "after it"])
+def test_a_kill_between_the_two_renames_loses_no_folder(tmp_path, monkeypatch, new_is_there):
+    out = tmp_path / "out"
+    with fresh_folder(out) as folder:
+        (folder / "old").touch()
+    renames = []
+
+    def killed_after_renaming(source, target):
+        renames.append(Path(source).rename(target))
+        if len(renames) == 1 + new_is_there:
+            os._exit(9)  # no clean-up, as SIGKILL
+
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr("assay.files.os.replace", killed_after_renaming)
+        with fresh_folder(out) as folder:
+            (folder / "new").touch()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    with pytest.raises(KeyError), fresh_folder(out):
+        raise KeyError  # the next attempt fails, and what was there is there still
+    assert [path.name for path in out.iterdir()] == ["new" if new_is_there else "old"]
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_json_comes_back_and_equal_values_are_equal_bytes(tmp_path):

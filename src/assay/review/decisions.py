@@ -57,13 +57,6 @@ def read_decisions(folder: Path, labels: Sequence[str]) -> list[Decision]:
     return sorted(decisions, key=lambda decision: decision.at)
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text ({error}); restore it from git or mend it") from None
-
-
 def append_decisions(folder: Path, decisions: Iterable[Decision]) -> Path:
     """Append decisions of one reviewer to their file; each line is written whole, so that two writers lose nothing.
 
