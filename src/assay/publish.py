@@ -34,7 +34,8 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
     with atomic_write(stem.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False)
     shown = table[[column for column in COLUMNS if column in table and table[column].notna().any()]]
-    text = [f"# Sweep {name}, {run['tags']['profile']} profile, {source} data", "", *_facts(name, run), ""]
+    jobs = [read_json(path) for path in sorted((folder / "jobs").glob("*/run/run.json"))]
+    text = [f"# Sweep {name}, {run['tags']['profile']} profile, {source} data", "", *_facts(name, run, jobs), ""]
     text += [
         _markdown(shown),
         "",
@@ -56,10 +57,12 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
     return stem.with_suffix(".md")
 
 
-def _facts(name: str, run: dict[str, Any]) -> list[str]:
-    machine = run["environment"]
-    cpu, packages = machine["cpu"], machine["packages"]
-    command = f"make sweep EXP={shlex.quote(name)} PROFILE={run['tags']['profile']}"
+def _facts(name: str, run: dict[str, Any], jobs: list[dict[str, Any]]) -> list[str]:
+    """What the jobs themselves ran on, not the machine that gathered them."""
+    machine = (jobs or [run])[0]["environment"]
+    cpu, packages, git = machine["cpu"], machine["packages"], machine["git"] or {}
+    seeds = ",".join(sorted({job["tags"]["seed"] for job in jobs}))
+    command = f"make sweep EXP={shlex.quote(name)} PROFILE={run['tags']['profile']} SEEDS={seeds}"
     versions = ", ".join(f"{key} {packages[key]}" for key in ("torch", "timm") if key in packages)
     return [
         f"- command: `{command}`, then `assay sweep publish {name}`",
@@ -68,7 +71,8 @@ def _facts(name: str, run: dict[str, Any]) -> list[str]:
         else "- data: unknown",
         f"- hardware: {cpu['model']}, {cpu['cores']} cores, AMX {'yes' if cpu['amx'] else 'no'},"
         f" GPU {machine['gpu'] or 'none'}",
-        f"- software: Python {machine['python']}, {versions}; git {(machine['git'] or {}).get('revision', '-')[:12]}",
+        f"- software: Python {machine['python']}, {versions}; git {str(git.get('revision'))[:12]}"
+        f"{' with uncommitted changes' if git.get('dirty') else ''}",
         f"- gathered: {run['started'][:16]} UTC",
     ]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.config import compose, digest, expand_sweep, load_resolved, render
+from assay.config import compose, expand_sweep, load_resolved, render
 from assay.config.compose import CONF, ROOT, names
 from assay.errors import ConfigError
 
@@ -78,7 +78,7 @@ def test_every_sweep_expands_and_the_graph_knows_those_of_its_projects() -> None
     assert len(sweeps) == 21  # the ledger names 20; "offline" is this project's own
     for name in sweeps:
         jobs = expand_sweep(name, profile="demo")
-        assert len({digest(cfg) for _, cfg in jobs}) == len(jobs), f"{name} has two identical jobs"
+        assert len({render(cfg) for _, cfg in jobs}) == len(jobs), f"{name} has two identical jobs"
     in_graph = {
         name: {"project": project} for name, project in sweeps.items() if project in params["projects"]
     }

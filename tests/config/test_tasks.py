@@ -90,8 +90,8 @@ def test_training_is_as_published(project, experiment, key, value):
 
 
 def test_infrastructure_published_numbers():
-    detector = configuration("infrastructure", "yolo11s_epoch6").experiment.published
-    condition = configuration("infrastructure", "clip_b32_binary").experiment.published
+    detector = configuration("infrastructure", "yolo11s_epoch6").experiment.published.model_dump()
+    condition = configuration("infrastructure", "clip_b32_binary").experiment.published.model_dump()
 
     assert detector["unit"] == "percent"
     assert [detector[key] for key in ("map50", "map50_95", "precision", "recall")] == [
@@ -122,7 +122,7 @@ def test_condition_head_has_the_published_number_of_parameters():
     types = len(cfg.project.classes) * cfg.model.type_embedding
     layers = sum(width * after + after for width, after in pairwise(widths))
 
-    assert types + layers == cfg.experiment.published["parameters_trainable"] == 175_106
+    assert types + layers == cfg.experiment.published.model_dump()["parameters_trainable"] == 175_106
 
 
 def test_logged_learning_rates_follow_from_the_arguments_as_logged():
@@ -135,13 +135,13 @@ def test_logged_learning_rates_follow_from_the_arguments_as_logged():
         return train.lr0 * decay * min((epoch * batches - 1) / (train.warmup_epochs * batches), 1)
 
     assert not train.cosine
-    for epoch, published in cfg.experiment.published["lr_by_epoch"].items():
+    for epoch, published in cfg.experiment.published.model_dump()["lr_by_epoch"].items():
         assert rate(int(epoch)) == pytest.approx(published, rel=0.06)  # most are printed with two digits
 
 
 def test_false_positives_fall_as_published():
-    before = configuration("workzone", "yolo12s_fusion_baseline").experiment.published
-    after = configuration("workzone", "yolo12s_hardneg_1280").experiment.published
+    before = configuration("workzone", "yolo12s_fusion_baseline").experiment.published.model_dump()
+    after = configuration("workzone", "yolo12s_hardneg_1280").experiment.published.model_dump()
 
     reduction = 1 - after["false_positives"] / before["false_positives"]
 

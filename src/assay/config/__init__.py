@@ -1,6 +1,6 @@
 """One typed, validated configuration: composed by Hydra from conf/, checked before anything heavy is imported."""
 
-from assay.config.compose import compose, digest, expand_sweep, load_resolved, render
+from assay.config.compose import compose, expand_sweep, load_resolved, render
 from assay.config.schema import ClassificationConfig, Config, Sweep
 
 __all__ = [
@@ -8,7 +8,6 @@ __all__ = [
     "Config",
     "Sweep",
     "compose",
-    "digest",
     "expand_sweep",
     "load_resolved",
     "render",

@@ -1,6 +1,5 @@
 """conf/ + overrides -> one validated configuration, scaled by its profile."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -88,12 +87,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def render(cfg: Any) -> str:
     """The configuration as YAML text, readable by `load_resolved`, keys in the schema's order."""
     return yaml.safe_dump(cfg.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
-
-
-def digest(cfg: Any) -> str:
-    """16 hex digits that change with any value of the configuration."""
-    text = json.dumps(cfg.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def expand_sweep(

@@ -52,11 +52,6 @@ def save_classifier(folder: Path, module: nn.Module, info: Mapping[str, Any]) ->
     write_json(folder / "model.json", {**info, **counted})
 
 
-def model_hash(folder: Path) -> str:
-    """Hex SHA-256 of a saved classifier's weights."""
-    return sha256_file(folder / "model.safetensors")
-
-
 def load_classifier(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     """Read what `save_classifier` wrote: the network in eval mode on the CPU, and its info.
 

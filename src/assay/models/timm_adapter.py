@@ -118,6 +118,8 @@ def parameter_groups(module: nn.Module, lr: float, group_lrs: Mapping[str, float
     for name in group_lrs:
         if not any(parameter.requires_grad for parameter in _child(module, name, "group_lrs").parameters()):
             raise UserError(f"group_lrs.{name}: every parameter in it is frozen; drop it here or unfreeze it")
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise UserError("freeze: every part of the network is frozen, nothing is left to learn")
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
