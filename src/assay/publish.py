@@ -35,7 +35,12 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
         table.to_csv(temporary, index=False)
     shown = table[[column for column in COLUMNS if column in table and table[column].notna().any()]]
     jobs = [read_json(path) for path in sorted((folder / "jobs").glob("*/run/run.json"))]
-    text = [f"# Sweep {name}, {run['tags']['profile']} profile, {source} data", "", *_facts(name, run, jobs), ""]
+    text = [
+        f"# Sweep {name}, {run['tags']['profile']} profile, {source} data",
+        "",
+        *_facts(name, run, jobs),
+        "",
+    ]
     text += [
         _markdown(shown),
         "",

@@ -59,7 +59,9 @@ def fetch(
         present = current_source(folder, project=project)
         if present["source"] == "original" and present["content"] == combine(origin.checksums):
             return present
-        if not force and present["source"] != "sample":  # the sample can be made again, a person's data cannot
+        if (
+            not force and present["source"] != "sample"
+        ):  # the sample can be made again, a person's data cannot
             raise UserError(
                 f"{folder}: holds data of source {present['source']!r}; move it away, or replace it with the "
                 "originals by force (--force, FORCE=1)"
