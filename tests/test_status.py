@@ -12,12 +12,13 @@ RESULT = {
     "profile": "demo",
     "source": "sample",
     "weights": "random",
+    "model": "abc",
     "collapsed": None,
     "main": {"name": "accuracy", "n": 284, "value": 0.8, "low": 0.75, "high": 0.85},
     "without_leaks": {"n": 276, "value": 0.79, "low": 0.74, "high": 0.84},
     "against_baseline": "no evidence of a difference: +1.0 points (-2.0 to +4.0), p = 0.5",
 }
-VERSION = {"name": "cherry-classifier", "version": 3, "aliases": ["candidate"], "tags": {"project": "cherry"}}
+VERSION = {"name": "cherry-classifier", "version": 3, "aliases": ["candidate"], "tags": {"model": "abc"}}
 
 
 @pytest.fixture
@@ -28,6 +29,7 @@ def shown(tmp_path, monkeypatch, capsys):
         for project, result in results.items():
             if result:
                 write_json(tmp_path / "build" / project / "metrics.json", result)
+                write_json(tmp_path / "build" / project / "model/model.json", {"id": "abc"})
         monkeypatch.setattr("assay.registry.model_versions", lambda mlruns: list(versions))
         print_table(list(results), mlruns=tmp_path / "mlruns", build=tmp_path / "build")
         lines = capsys.readouterr().out.splitlines()
@@ -60,10 +62,15 @@ def test_a_project_without_a_result_did_not_finish(shown):
     assert text.count("did not finish") == 1 and "workzone" in text
 
 
-def test_only_the_candidate_of_the_same_project_is_named(shown):
-    other = VERSION | {"tags": {"project": "workzone"}}
-    former = VERSION | {"version": 2, "aliases": []}
-    assert "not registered" in shown({"cherry": RESULT}, [other, former])
+def test_only_the_version_of_the_very_model_is_named(shown):
+    other = VERSION | {"version": 4, "tags": {"model": "def"}}
+    assert "cherry-classifier v3" in shown({"cherry": RESULT}, [VERSION, other])
+    assert "not registered" in shown({"cherry": RESULT}, [other])
+
+
+def test_a_result_of_another_model_than_the_trained_one_is_out_of_date(shown):
+    text = shown({"cherry": RESULT | {"model": "def"}}, [VERSION])
+    assert "out of date" in text and "0.800" not in text
 
 
 def test_a_store_that_cannot_be_read_is_one_line(tmp_path):

@@ -33,7 +33,7 @@ class ClassifierModel(Strict):
     architecture: str = Field(description="timm model, pinned by its full pretrained tag")
     pretrained: bool = Field(description="start from the tag's weights; false = random initialisation")
     weights: str | None = Field(description="path of a weights file that goes before every other origin")
-    image_size: int = Field(ge=32, le=1024, description="side of the square input, px")
+    image_size: int = Field(ge=28, le=1024, description="side of the square input, px")
     patch: Count = Field(description="image_size must be a multiple of this (14 for DINOv2)")
     input_mode: Literal["raw", "norm"] = Field(
         description="raw: 0-255 as production feeds it; norm: ImageNet mean and standard deviation"
