@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+ProjectName = Literal["cherry", "workzone", "infrastructure", "conditions", "documents"]
 
 
 class Strict(BaseModel):
@@ -18,7 +19,7 @@ class Strict(BaseModel):
 class Project(Strict):
     """What a project is, whatever the experiment."""
 
-    name: Literal["cherry", "workzone", "infrastructure", "documents"]
+    name: ProjectName
     title: str
     registered_model: str = Field(description="name in the model registry, <project>-<task>")
     main_metric: str = Field(description="the number the final table shows")

@@ -8,14 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from assay.config.base import Count, Fraction, Positive, Shared, Strict
-from assay.config.tasks import (
-    ConditionConfig,
-    DetectionConfig,
-    OcrConfig,
-    TimelineConfig,
-    VisionLanguageConfig,
-)
+from assay.config.base import Count, Fraction, Positive, ProjectName, Shared, Strict
+from assay.config.condition import ConditionConfig, VisionLanguageConfig
+from assay.config.detection import DetectionConfig
+from assay.config.timeline import OcrConfig, TimelineConfig
 
 
 class ClassificationPreparation(Strict):
@@ -149,7 +145,7 @@ class Sweep(Strict):
     """A named, versioned comparison: experiments x seeds, and optional variants of each."""
 
     name: str
-    project: Literal["cherry", "workzone", "infrastructure", "documents"]
+    project: ProjectName
     title: str = Field(description="the question the sweep answers")
     experiments: tuple[str, ...] = Field(min_length=1)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)

@@ -1,7 +1,5 @@
-"""The typed models of every task but image classification: what detection and its companions can be told.
-
-Values live in conf/; this module only says which are possible. A detector's arguments keep Ultralytics'
-names (`box`, `close_mosaic`, `lr0`, ...): a published args.yaml can be read beside them.
+"""The typed model of detection. A detector's arguments keep Ultralytics' names (`box`, `close_mosaic`, `lr0`, ...):
+a published args.yaml can be read beside them.
 """
 
 from typing import Annotated, Literal
@@ -13,7 +11,6 @@ from assay.config.scoring import Scoring
 
 Detector = Annotated[str, Field(pattern=r"^yolo(v8|11|12)[nsmlx]$", description="family and letter")]
 ExperimentId = Annotated[str, Field(min_length=1, description="an experiment of the same project")]
-ClipBackbone = Literal["openai/clip-vit-base-patch32", "openai/clip-vit-large-patch14"]
 
 
 class DetectorModel(Strict):
@@ -128,140 +125,69 @@ class DetectorBaseline(Strict):
     train: DetectorTraining
 
 
+class DetectionPreparation(Strict):
+    """How photos, pages or frames with boxes become a data set."""
+
+    class_map: dict[str, str] = Field(description="name in the annotation -> class of the project")
+    ignore: tuple[str, ...] = Field(description="annotated names that are neither object nor background")
+    scored_subset: str | None = Field(description="folder whose held-out images are scored; null = all")
+    near_duplicate_distance: float = Field(ge=0, le=0.5, description="share of differing hash bits")
+    validation_share: Fraction = Field(description="of the groups, where the data is not split yet")
+    split_seed: int = Field(ge=0, description="of that split")
+    dpi: int = Field(ge=36, le=600, description="resolution at which PDF pages are drawn")
+    max_side: Count = Field(description="images and pages larger than this are quarantined, px")
+
+
+class ImageMining(Strict):
+    """Which images or pages are worth a person's look: unsure boxes, and boxes that two views disagree about."""
+
+    of: Literal["images"]
+    uncertain: tuple[Fraction, Fraction] = Field(description="a best box scored in this band is unsure")
+    match_iou: Fraction = Field(description="two boxes that overlap less are not the same")
+    max_candidates: Count
+
+
+class ClipMining(Strict):
+    """Which frames of clips are worth a person's look (document 002)."""
+
+    of: Literal["clips"]
+    stride: Count = Field(description="every so many frames are looked at")
+    cap: Count = Field(description="candidates per clip")
+    score_range: tuple[Fraction, Fraction] = Field(description="of the smoothed fused score")
+    gate: bool = Field(description="a candidate needs the multi-cue gate")
+    verifier: Literal["none"] = Field(
+        description="second opinion on a frame; none: the detector's score alone"
+    )
+    scoring: Scoring
+
+
+class DetectorEvaluation(Strict):
+    """How stored boxes are scored."""
+
+    bootstrap_draws: int = Field(ge=100, le=100_000)
+    min_score: Fraction = Field(description="boxes below this are not stored")
+    max_boxes: Count = Field(description="so many best boxes of an image are stored")
+
+
+class DetectorParity(Strict):
+    """How far an export may stray from the model before the stage fails."""
+
+    runtimes: tuple[Literal["onnx"], ...] = Field(min_length=1)
+    max_score_difference: Positive = Field(le=1)
+    max_box_difference: Positive = Field(description="px of the network's input")
+    max_map50_drop: Fraction
+
+
 class DetectionConfig(Shared):
     """One experiment of detection."""
 
     task: Literal["detection"]
+    prepare: DetectionPreparation
     model: DetectorModel
     pretrain: SelfSupervision | None
     train: DetectorTraining
     inference: DetectorInference
-    baseline: DetectorBaseline
-
-
-class HeadTraining(Strict):
-    """How a small model learns on features, or the last blocks under it."""
-
-    epochs: int = Field(ge=0, description="0 = nothing to learn")
-    batch: Count
-    optimizer: Literal["adamw"]
-    lr: Positive = Field(le=1, description="learning rate")
-    weight_decay: float = Field(ge=0, le=1)
-    class_weights: Literal["none", "balanced"] = Field(description="balanced: inverse to a class's frequency")
-    patience: Count | None = Field(description="stop after so many epochs without a better one; null = never")
-
-
-class CropTraining(HeadTraining):
-    """Training on crops of boxes."""
-
-    max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
-
-
-class ConditionModel(Strict):
-    """CLIP embedding of a crop, object type and spatial features -> condition."""
-
-    backbone: ClipBackbone
-    weights: str | None = Field(description="folder of the backbone's weights, before every other origin")
-    head: Literal["prompts", "mlp"] = Field(description="prompts: zero-shot similarity; mlp: a trained head")
-    classes: Literal["binary", "three", "nine"] = Field(
-        description="normal/conditional, normal/blocked/damaged, or the nine names of the annotation"
-    )
-    prompts: dict[str, str] = Field(description="text by class, for head=prompts")
-    spatial: Literal["none", "geometric", "relational", "both"] = Field(description="nine features a set")
-    type_embedding: int = Field(ge=0, description="size of the learnt object-type embedding; 0 = none")
-    hidden: tuple[Count, ...] = Field(description="widths of the head's hidden layers")
-    dropout: float = Field(ge=0, lt=1)
-    unfrozen_blocks: Literal["all"] | Annotated[int, Field(ge=0)] = Field(
-        description="last transformer blocks that learn; 0 = frozen backbone"
-    )
-
-    @model_validator(mode="after")
-    def _prompts_where_asked(self) -> "ConditionModel":
-        if (self.head == "prompts") != bool(self.prompts):
-            raise ValueError("prompts belong to head=prompts, and it needs them")
-        return self
-
-
-class ConditionConfig(Shared):
-    """One experiment of condition classification, stage 2 behind a detector."""
-
-    task: Literal["condition"]
-    model: ConditionModel
-    train: CropTraining
-    baseline: DetectorBaseline
-
-
-class VisionLanguageModel(Strict):
-    """A vision-language model with low-rank adapters that answers a question about a crop."""
-
-    backbone: Literal["Qwen/Qwen2-VL-2B-Instruct", "Qwen/Qwen2-VL-7B-Instruct"]
-    weights: str | None = Field(description="folder of the backbone's weights, before every other origin")
-    classes: Literal["binary", "three", "nine"]
-    question: str
-    rank: Count = Field(description="rank of the adapters")
-    alpha: Positive = Field(description="scale of the adapters")
-    dropout: float = Field(ge=0, lt=1)
-
-
-class VisionLanguageConfig(Shared):
-    """One experiment of condition classification by a vision-language model."""
-
-    task: Literal["vision_language"]
-    model: VisionLanguageModel
-    train: CropTraining
-    baseline: DetectorBaseline
-
-
-class TimelineModel(Strict):
-    """Detections and CLIP similarity of each frame -> zone state of each frame."""
-
-    architecture: Literal["rules", "mlp", "lstm", "transformer"]
-    detector: ExperimentId
-    clip: ClipBackbone
-    end_to_end: bool = Field(description="the detector and CLIP learn too; false = fixed features")
-    window: Count = Field(description="frames seen at once")
-    hidden: Count
-    layers: Count
-    dropout: float = Field(ge=0, lt=1)
-
-
-class TimelineTraining(HeadTraining):
-    """Training on annotated clips."""
-
-    max_clips: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
-
-
-class TimelineConfig(Shared):
-    """One experiment that tells in every frame of a clip whether the car is in a work zone."""
-
-    task: Literal["timeline"]
-    model: TimelineModel
-    train: TimelineTraining
-    scoring: Scoring
-    tolerances: tuple[Annotated[int, Field(ge=0)], ...] = Field(description="transition tolerances, frames")
-    baseline: DetectorBaseline
-
-    @model_validator(mode="after")
-    def _cues_are_classes(self) -> "TimelineConfig":
-        cues = {name for group in self.scoring.groups.values() for name in group.classes}
-        if unknown := sorted(cues - set(self.project.classes)):
-            raise ValueError(f"scoring.groups: {', '.join(unknown)} not among project.classes")
-        return self
-
-
-class OcrModel(Strict):
-    """Reads the text on the signs that a detector found."""
-
-    detector: ExperimentId
-    recogniser: Literal["microsoft/trocr-small-printed", "microsoft/trocr-base-printed"]
-    weights: str | None = Field(description="folder of the recogniser's weights, before every other origin")
-    min_height: Count = Field(description="signs lower than this are not read, px")
-    confidence: Fraction = Field(description="a reading below this is not kept")
-
-
-class OcrConfig(Shared):
-    """One experiment of reading signs."""
-
-    task: Literal["ocr"]
-    model: OcrModel
+    mine: Annotated[ImageMining | ClipMining, Field(discriminator="of")]
+    evaluate: DetectorEvaluation
+    export: DetectorParity
     baseline: DetectorBaseline
