@@ -4,10 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from assay.config.base import Count, Positive, Shared, Strict
-from assay.config.detection import DetectorBaseline
+from assay.config.base import Count, Fraction, Positive, Shared, Strict
 
 ClipBackbone = Literal["openai/clip-vit-base-patch32", "openai/clip-vit-large-patch14"]
+ImageBackbone = Literal[
+    "openai/clip-vit-base-patch32", "openai/clip-vit-large-patch14", "tf_efficientnet_lite0.in1k"
+]
 
 
 class HeadTraining(Strict):
@@ -28,10 +30,36 @@ class CropTraining(HeadTraining):
     max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
 
 
-class ConditionModel(Strict):
-    """CLIP embedding of a crop, object type and spatial features -> condition."""
+class ReviewedLabels(Strict):
+    """What training does with reviewed instances."""
 
-    backbone: ClipBackbone
+    use: bool = Field(description="apply reviewed labels; the others train on their labels as published")
+    repeat: Count = Field(description="how often a reviewed instance is shown per epoch")
+
+
+class ConditionTraining(CropTraining):
+    """Training of a condition classifier; the test instances are never looked at while it learns."""
+
+    selection: Literal["last", "best"] = Field(
+        description="which epoch is kept; best: on `validation_share` of the training photos, held out for it"
+    )
+    validation_share: Fraction = Field(description="of the training photos' groups, for selection=best")
+    hard_examples: ReviewedLabels
+
+
+class ConditionPreparation(Strict):
+    """How annotated boxes become a data set of crops."""
+
+    object_types: tuple[str, ...] = Field(min_length=1, description="in the order of the type embedding")
+    near_duplicate_distance: float = Field(
+        ge=0, le=0.5, description="share of differing hash bits of two photos"
+    )
+
+
+class ConditionModel(Strict):
+    """Image features of a crop, object type and spatial features -> condition."""
+
+    backbone: ImageBackbone = Field(description="CLIP, or the ImageNet network whose weights install offline")
     weights: str | None = Field(description="folder of the backbone's weights, before every other origin")
     head: Literal["prompts", "mlp"] = Field(description="prompts: zero-shot similarity; mlp: a trained head")
     classes: Literal["binary", "three", "nine"] = Field(
@@ -53,13 +81,53 @@ class ConditionModel(Strict):
         return self
 
 
+class CropMining(Strict):
+    """Which training instances are worth a person's look."""
+
+    uncertain_below: Fraction = Field(description="candidates: top probability below this, and all misses")
+    max_candidates: Count
+
+
+class ConditionEvaluation(Strict):
+    """How stored probabilities are scored."""
+
+    bootstrap_draws: int = Field(ge=100, le=100_000)
+
+
+class ConditionParity(Strict):
+    """How far an export may stray from the model before the stage fails."""
+
+    runtimes: tuple[Literal["onnx"], ...] = Field(min_length=1)
+    max_probability_difference: Positive = Field(le=1)
+    max_accuracy_drop: Fraction = Field(description="on the test instances, as a share")
+
+
+class ConditionBaseline(Strict):
+    """What stage 2 is measured against, and the model that mines."""
+
+    task: Literal["condition"]
+    experiment: str
+    model: ConditionModel
+    train: ConditionTraining
+
+
 class ConditionConfig(Shared):
     """One experiment of condition classification, stage 2 behind a detector."""
 
     task: Literal["condition"]
+    prepare: ConditionPreparation
     model: ConditionModel
-    train: CropTraining
-    baseline: DetectorBaseline
+    train: ConditionTraining
+    mine: CropMining
+    evaluate: ConditionEvaluation
+    export: ConditionParity
+    baseline: ConditionBaseline
+
+    @model_validator(mode="after")
+    def _reviewers_answer_two_classes(self) -> "ConditionConfig":
+        if self.train.hard_examples.use and self.model.classes != "binary":
+            raise ValueError("train.hard_examples.use needs model.classes=binary: reviewers answer those two")
+        return self
 
 
 class VisionLanguageModel(Strict):
@@ -78,6 +146,7 @@ class VisionLanguageConfig(Shared):
     """One experiment of condition classification by a vision-language model."""
 
     task: Literal["vision_language"]
+    prepare: ConditionPreparation
     model: VisionLanguageModel
     train: CropTraining
-    baseline: DetectorBaseline
+    baseline: ConditionBaseline
