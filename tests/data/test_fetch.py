@@ -30,17 +30,23 @@ def mirror(tmp_path):
     return tmp_path / "mirror"
 
 
+PART = {"url": "nowhere", "rev": "1234567", "path": "data", "to": "", "licence": "none stated"}
+
+
 @pytest.fixture
 def recipe(tmp_path):
-    def recipe(**changes):
+    """Write a recipe and return the folder of recipes."""
+
+    def recipe(*, files=FILES, parts=(PART,), **changes):
+        folder = tmp_path / "origins"
+        folder.mkdir(exist_ok=True)
         lines = [
-            f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(FILES.items())
+            f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items())
         ]
-        (tmp_path / "cherry.sha256").write_text("".join(lines))
-        entry = {"url": "nowhere", "rev": "1234567", "path": "data", "checksums": "cherry.sha256"}
-        entry |= {"counts": COUNTS, "licence": "none stated"} | changes
-        (tmp_path / "sources.yaml").write_text(yaml.safe_dump({"cherry": entry}))
-        return tmp_path / "sources.yaml"
+        (folder / "cherry.sha256").write_text("".join(lines))
+        entry = {"parts": list(parts), "checksums": "cherry.sha256", "counts": COUNTS} | changes
+        (folder / "cherry.yaml").write_text(yaml.safe_dump(entry))
+        return folder
 
     return recipe
 
@@ -50,9 +56,34 @@ def get(tmp_path, mirror, recipe):
     default = recipe()
 
     def get(project="cherry", **options):
-        return fetch(project, tmp_path / "data", **({"mirror": mirror, "recipe": default} | options))
+        return fetch(project, tmp_path / "data", **({"mirror": mirror, "recipes": default} | options))
 
     return get
+
+
+@pytest.fixture
+def publish(tmp_path):
+    """Commit files to a git repository and return its path and the revision."""
+
+    def publish(name, files):
+        origin = tmp_path / name
+        write(origin, files)
+
+        def git(*arguments):
+            identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+            command = ["git", *identity, "-C", str(origin), *arguments]
+            return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+        git("init", "-q")
+        git("add", "-A")
+        git("commit", "-qm", "publish")
+        revision = git("rev-parse", "HEAD")
+        for file in files:
+            (origin / file).write_bytes(b"a later change")
+        git("commit", "-qam", "change")
+        return str(origin), revision
+
+    return publish
 
 
 def contents(folder):
@@ -98,7 +129,7 @@ def test_a_mismatch_is_refused_by_name_and_replaces_nothing(get, mirror, tmp_pat
 
 def test_counts_are_checked_beside_the_checksums(get, recipe):
     with pytest.raises(UserError, match="the recipe says"):
-        get(recipe=recipe(counts=COUNTS | {"val/b": 2}))
+        get(recipes=recipe(counts=COUNTS | {"val/b": 2}))
 
 
 def test_the_sample_gives_way_by_itself(get, tmp_path):
@@ -133,10 +164,38 @@ def test_a_mirror_without_the_project_says_what_a_mirror_is(get, tmp_path):
         get(mirror=tmp_path / "mirror/cherry")
 
 
-def test_a_recipe_with_a_key_left_out_names_it(get, tmp_path):
-    (tmp_path / "short.yaml").write_text("cherry: {url: u}")
-    with pytest.raises(UserError, match="rev, path, checksums, counts, licence"):
-        get(recipe=tmp_path / "short.yaml")
+def test_a_recipe_with_a_key_left_out_names_it(get, recipe):
+    with pytest.raises(UserError, match=r"cherry\.yaml: parts\[0\]: the keys rev, path, to, licence are"):
+        get(recipes=recipe(parts=[{"url": "u"}]))
+    (recipe() / "cherry.yaml").write_text("parts: []\n")
+    with pytest.raises(UserError, match=r"cherry\.yaml: the keys checksums, counts are missing"):
+        get()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"rev": 1234567}, r"rev: 1234567 is no text; put it in quotes"),
+        ({"to": "../elsewhere"}, r"leaves the data folder"),
+        ({"sha": "x"}, r"unknown key 'sha'"),
+        ({"convert": "pages"}, r"convert: 'pages'; there is conditions"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_part_that_makes_no_sense_is_one_line(get, recipe, change, message):
+    with pytest.raises(UserError, match=message):
+        get(recipes=recipe(parts=[PART, PART | change]))
+
+
+def test_a_folder_without_recipes_is_named(get, tmp_path):
+    with pytest.raises(UserError, match="nothing here: no recipes"):
+        get(recipes=tmp_path / "nothing here")
+
+
+def test_a_checksum_of_a_file_outside_is_refused(tmp_path):
+    (tmp_path / "sums").write_text(f"{'0' * 64}  ../../a.png\n")
+    with pytest.raises(UserError, match="leaves the data folder"):
+        read_checksums(tmp_path / "sums")
 
 
 def test_a_broken_checksum_line_is_named(tmp_path):
@@ -145,42 +204,82 @@ def test_a_broken_checksum_line_is_named(tmp_path):
         read_checksums(tmp_path / "sums")
 
 
-def test_dvc_gets_the_pinned_revision_of_a_git_repository(get, recipe, tmp_path):
-    origin = tmp_path / "origin"
-    write(origin / "data")
-
-    def git(*arguments):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-        command = ["git", *identity, "-C", str(origin), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    git("init", "-q")
-    git("add", "-A")
-    git("commit", "-qm", "publish")
-    revision = git("rev-parse", "--short", "HEAD")
-    (origin / "data/train/a/1.png").write_bytes(b"a later change")
-    git("commit", "-qam", "change")
-
-    source = get(mirror=None, recipe=recipe(url=str(origin), rev=revision))
+def test_dvc_gets_the_pinned_revision_of_a_git_repository(get, recipe, publish, tmp_path):
+    url, rev = publish("origin", {f"data/{name}": content for name, content in FILES.items()})
+    source = get(mirror=None, recipes=recipe(parts=[PART | {"url": url, "rev": rev}]))
     assert source["source"] == "original" and contents(tmp_path / "data/cherry") == FILES
+
+
+def test_several_repositories_fill_one_project_and_only_what_is_listed_is_kept(
+    get, recipe, publish, tmp_path
+):
+    first = publish("one", {"set (1)/a/1.png": b"one", "set (1)/a/not listed.png": b"x", "README": b"x"})
+    second = publish("two", {"b/3.png": b"three", "deep/clip.mp4": b"clip"})
+    parts = [
+        PART | {"url": first[0], "rev": first[1], "path": "set (1)", "to": "train"},
+        PART | {"url": second[0], "rev": second[1], "path": "b", "to": "val/b"},
+        PART | {"url": second[0], "rev": second[1], "path": "deep/clip.mp4", "to": "clips"},
+    ]
+    files = {"train/a/1.png": b"one", "val/b/3.png": b"three", "clips/clip.mp4": b"clip"}
+    counts = {"train/a": 1, "val/b": 1, "clips": 1}
+    source = get(mirror=None, recipes=recipe(parts=parts, files=files, counts=counts))
+    assert contents(tmp_path / "data/cherry") == files
+    assert source["source"] == "original" and "deep/clip.mp4 of" in source["note"]
+    assert sorted(path.name for path in (tmp_path / "data/cherry").iterdir()) == [
+        "SOURCE.yaml",
+        "clips",
+        "train",
+        "val",
+    ]
+
+
+def test_a_part_that_lacks_a_listed_file_replaces_nothing(get, recipe, publish, tmp_path):
+    url, rev = publish("origin", {"data/train/a/1.png": b"one"})
+    write(tmp_path / "data/cherry", {"mine.png": b"mine"})
+    with pytest.raises(UserError, match=r"cherry/train/a/2\.png and 2 more: missing"):
+        get(mirror=None, recipes=recipe(parts=[PART | {"url": url, "rev": rev}]), force=True)
+    assert contents(tmp_path / "data/cherry") == {"mine.png": b"mine"}
+
+
+def test_what_cannot_be_converted_is_left_out_and_said(get, recipe, publish, tmp_path, capsys):
+    pickles = {"cache/train_detections.pkl": b"no pickle"}
+    url, rev = publish("origin", {f"data/{name}": content for name, content in FILES.items()} | pickles)
+    part = PART | {"url": url, "rev": rev}
+    recipes = recipe(
+        parts=[part, part | {"path": "cache", "convert": "conditions"}],
+        files=FILES | {"conditions.csv": b"the listed one"},
+        counts=COUNTS | {".": 1},
+    )
+    source = get(mirror=None, recipes=recipes)
+    assert source["source"] == "original" and contents(tmp_path / "data/cherry") == FILES
+    assert "conditions.csv: left out" in capsys.readouterr().err
+    assert get(mirror=None, recipes=recipes) == source, "intact, though a converted file is not there"
 
 
 def test_an_origin_out_of_reach_is_one_line_that_names_the_mirror(get, recipe, tmp_path):
     with pytest.raises(UserError, match=r"could not fetch.*MIRROR=<folder>") as caught:
-        get(mirror=None, recipe=recipe(url=str(tmp_path / "no such repository")))
+        get(mirror=None, recipes=recipe(parts=[PART | {"url": str(tmp_path / "no such repository")}]))
     assert len(str(caught.value)) < 600
     assert not (tmp_path / "data/cherry").exists()
 
 
-def test_the_shipped_recipe_is_complete():
-    recipe = Path(__file__).parents[2] / "conf/origins/sources.yaml"
-    entry = yaml.safe_load(recipe.read_text())["cherry"]
-    checksums = read_checksums(recipe.parent / entry["checksums"])
+ORIGINS = Path(__file__).parents[2] / "conf/origins"
+
+
+@pytest.mark.parametrize("recipe", sorted(ORIGINS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_shipped_recipes_are_complete(recipe, tmp_path):
+    entry = yaml.safe_load(recipe.read_text())
     counts = dict.fromkeys(entry["counts"], 0)
-    for name in checksums:
+    for name in read_checksums(recipe.parent / entry["checksums"]):
         counts[str(Path(name).parent)] += 1
     assert counts == entry["counts"]
-    assert entry["counts"] == {
+    (tmp_path / recipe.stem).mkdir()
+    with pytest.raises(UserError, match="missing; the originals are refused"):  # the recipe itself is read
+        fetch(recipe.stem, tmp_path / "data", mirror=tmp_path, recipes=ORIGINS)
+
+
+def test_the_shipped_cherry_recipe_has_the_published_counts():
+    assert yaml.safe_load((ORIGINS / "cherry.yaml").read_text())["counts"] == {
         **{"train/cherry_clean": 1978, "train/cherry_pit": 1698},
         **{"val/cherry_clean": 660, "val/cherry_pit": 566},
     }
