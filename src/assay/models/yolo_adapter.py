@@ -1,0 +1,183 @@
+"""YOLO networks by Ultralytics: build, read its weights files without running what they pickle, carry weights over.
+
+Ultralytics is imported here and in its trainer (`training/yolo_trainer.py`), nowhere else, and never on import: its
+package reads and writes a settings file, starts integrations and sets OMP_NUM_THREADS; `quiet()` comes before.
+"""
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from assay.errors import UserError
+
+# What a YOLO checkpoint may name: networks and plain containers. Anything else could run code when it is read.
+_ALLOWED = ("torch.nn.modules.", "ultralytics.nn.modules.", "ultralytics.nn.tasks.")
+_ALLOWED_EXACT = {
+    "ultralytics.utils.IterableSimpleNamespace",
+    "pathlib.PosixPath",
+    "builtins.set",
+    "__builtin__.set",
+}
+_INTEGRATIONS = (
+    "sync",
+    "clearml",
+    "comet",
+    "dvc",
+    "hub",
+    "mlflow",
+    "neptune",
+    "raytune",
+    "tensorboard",
+    "wandb",
+    "openvino_msg",
+    "vscode_msg",
+)
+
+
+def quiet() -> None:
+    """Import Ultralytics with its settings in a folder of its own, integrations off and its log on warnings only."""
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_VERBOSE", "false")
+    os.environ.setdefault(
+        "YOLO_CONFIG_DIR", str(Path(tempfile.gettempdir()) / f"assay-ultralytics-{os.getuid()}")
+    )
+    Path(os.environ["YOLO_CONFIG_DIR"]).mkdir(parents=True, exist_ok=True)
+    threads = os.environ.get("OMP_NUM_THREADS")
+    from ultralytics import utils
+
+    if threads is None:
+        os.environ.pop("OMP_NUM_THREADS", None)  # Ultralytics sets 1, which every child process would inherit
+    dict.update(
+        utils.SETTINGS, dict.fromkeys(_INTEGRATIONS, False)
+    )  # in memory: the user's file stays as it is
+    utils.LOGGER.setLevel(logging.WARNING)
+
+
+def build(architecture: str, classes: Sequence[str], *, seed: int = 0) -> nn.Module:
+    """A network of `architecture` (yolo11n, yolo12s, ...) for `classes`, randomly initialised from `seed`.
+
+    Takes (N, 3, S, S) float32 RGB in 0-1, S a multiple of 32. In eval mode it answers a tuple whose first part is
+    (N, 4 + C, A): centre x, centre y, width, height in px of the input, then the classes' scores.
+
+    Raises:
+        UserError: Ultralytics has no such architecture.
+    """
+    quiet()
+    from ultralytics.nn.tasks import DetectionModel
+
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = DetectionModel(f"{architecture}.yaml", nc=len(classes), verbose=False)
+    except FileNotFoundError:
+        raise UserError(f"model.architecture={architecture}: Ultralytics has no such network") from None
+    module.names = dict(enumerate(classes))
+    return module
+
+
+def carry_over(
+    module: nn.Module, state: Mapping[str, Tensor], *, classes: Sequence[str], known: Sequence[str]
+) -> dict[str, int]:
+    """Copy into `module` the tensors of `state` that fit; returns how many tensors were copied, mapped and left.
+
+    A tensor with one row per class (the last layer of the class head) is carried over class by class, by name: a
+    class that `known`, the classes of `state`, does not have keeps its random row.
+    """
+    own = module.state_dict()
+    pairs = [(classes.index(name), known.index(name)) for name in classes if name in known]
+    copied = mapped = 0
+    for name, tensor in state.items():
+        if name not in own:
+            continue
+        last = (
+            ".cv3." in name and own[name].shape[:1] == (len(classes),) and tensor.shape[:1] == (len(known),)
+        )
+        if last and pairs and list(classes) != list(known) and own[name].shape[1:] == tensor.shape[1:]:
+            for mine, theirs in pairs:
+                own[name][mine] = tensor[theirs].to(own[name].dtype)
+            mapped += 1
+        elif own[name].shape == tensor.shape:
+            own[name].copy_(tensor.to(own[name].dtype))
+            copied += 1
+    module.load_state_dict(own)
+    return {"copied": copied, "mapped": mapped, "left_random": len(own) - copied - mapped}
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], list[str]]:
+    """Named tensors (float32) and class names of an Ultralytics .pt file, read without running foreign code.
+
+    Raises:
+        UserError: the file is missing or damaged, or its pickle names anything but networks and containers.
+    """
+    quiet()
+    if not path.is_file():
+        raise UserError(f"weights file {path}: no such file")
+    try:
+        named = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+    except Exception as error:
+        raise UserError(f"weights file {path}: damaged or not a weights file ({_brief(error)})") from error
+    foreign = [name for name in named if not name.startswith(_ALLOWED) and name not in _ALLOWED_EXACT]
+    if foreign:
+        raise UserError(
+            f"weights file {path}: refused, it wants {', '.join(sorted(foreign)[:3])} run when it is read; "
+            "save the network's tensors as .safetensors"
+        )
+    allowed = [_found(name) for name in named]
+    try:
+        with torch.serialization.safe_globals(allowed):
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(f"weights file {path}: damaged or not a weights file ({_brief(error)})") from error
+    network: Any = (loaded.get("ema") or loaded.get("model")) if isinstance(loaded, dict) else loaded
+    if not isinstance(network, nn.Module):
+        raise UserError(f"weights file {path}: holds no network; expected Ultralytics' `model` or `ema`")
+    names = network.names.values() if isinstance(getattr(network, "names", None), dict) else []
+    return {name: tensor.float() for name, tensor in network.state_dict().items()}, [
+        str(name) for name in names
+    ]
+
+
+def download(architecture: str) -> tuple[dict[str, Tensor], list[str]] | None:
+    """COCO weights from Ultralytics' releases; None where they can't be had."""
+    quiet()
+    from ultralytics.utils.downloads import GITHUB_ASSETS_REPO
+
+    url = f"https://github.com/{GITHUB_ASSETS_REPO}/releases/download/v8.4.0/{architecture}.pt"
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(OSError):
+        import urllib.request
+
+        path = Path(folder) / f"{architecture}.pt"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            path.write_bytes(answer.read())
+        return read_checkpoint(path)
+    return None
+
+
+@contextlib.contextmanager
+def for_export(module: nn.Module) -> Iterator[nn.Module]:
+    """The network with one output, (N, 4 + C, A), as exporters want it; its mode comes back afterwards."""
+    layers: Any = module.model
+    head: Any = layers[-1]
+    before = head.export, head.format
+    head.export, head.format = True, "onnx"
+    try:
+        yield module.eval()
+    finally:
+        head.export, head.format = before
+
+
+def _found(name: str) -> Any:
+    module, _, attribute = name.rpartition(".")
+    return getattr(import_module(module.replace("__builtin__", "builtins")), attribute)
+
+
+def _brief(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:120] or type(error).__name__
