@@ -5,16 +5,14 @@ Writes build/<project>/baseline.
 
 from typing import Any
 
-from assay.config import ClassificationConfig
 from assay.entrypoint import run_stage
 
 
-def main(cfg: ClassificationConfig) -> dict[str, Any]:
-    """Train the baseline on the data as published; returns what is known of the model."""
-    from pipelines.fitting import fit
-    from pipelines.recording import baseline_as_experiment
+def main(cfg: Any) -> dict[str, Any]:
+    """Run the stage as the project's task has it (pipelines/<task>/baseline.py); returns its numbers."""
+    from pipelines.tasks import stage_of
 
-    return fit(baseline_as_experiment(cfg), "baseline")
+    return stage_of(cfg.task, "baseline")(cfg)
 
 
 if __name__ == "__main__":

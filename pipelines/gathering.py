@@ -27,10 +27,14 @@ TRAINING = (
     "src/assay/data",
     "src/assay/models",
     "src/assay/training",
-    "pipelines/fitting.py",
+    "pipelines/classification/fitting.py",
     "requirements.lock",
 )
-SCORING = ("src/assay/evaluation", "pipelines/scoring.py", "pipelines/picturing.py")
+SCORING = (
+    "src/assay/evaluation",
+    "pipelines/classification/scoring.py",
+    "pipelines/classification/picturing.py",
+)
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,9 @@ def _ended(request: dict[str, str]) -> dict[str, Any]:
 
 
 def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, Any]:
-    from pipelines.fitting import tell_history, train_into
+    from pipelines.classification.fitting import tell_history, train_into
+    from pipelines.classification.scoring import score_into
     from pipelines.recording import MODEL, model_tags, stage_run
-    from pipelines.scoring import score_into
 
     cfg = load_resolved(folder / "config.yaml")
     trained, model = folder / "trained.json", folder / "model"

@@ -1,35 +1,19 @@
 """Check, deduplicate and group a project's data; quarantine what is damaged.
 
-Reads data/<project>, writes build/<project>/dataset: the manifest of usable images with their near-duplicate groups
-and leaks between splits, the quarantine, and a report to look at (report.html).
+Reads data/<project>, writes build/<project>/dataset: the manifest of usable images, pages, frames or crops with their
+groups and the leaks between splits, the quarantine, and a report to look at (report.html).
 """
 
-from pathlib import Path
+from typing import Any
 
-from assay.config import ClassificationConfig
 from assay.entrypoint import run_stage
 
 
-def main(cfg: ClassificationConfig) -> dict[str, float]:
-    """Prepare the data set; returns its counts."""
-    from assay.data.classification import prepare, source_of
-    from pipelines.recording import stage_run
+def main(cfg: Any) -> dict[str, Any]:
+    """Run the stage as the project's task has it (pipelines/<task>/prepare.py); returns its numbers."""
+    from pipelines.tasks import stage_of
 
-    dataset = Path(cfg.build) / "dataset"
-    with stage_run(cfg, "prepare", sections=("project", "data", "prepare")) as run:
-        counts = prepare(
-            Path(cfg.data),
-            dataset,
-            classes=cfg.project.classes,
-            image_size=cfg.prepare.image_size,
-            near_duplicate_distance=cfg.prepare.near_duplicate_distance,
-        )
-        run.data(source_of(dataset))
-        for name, value in counts.items():
-            run.metric(name, value)
-        for name in ("report.html", "report.json", "quarantine.csv"):
-            run.artifact(dataset / name)
-    return counts
+    return stage_of(cfg.task, "prepare")(cfg)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.config import ClassificationConfig
-from pipelines.scoring import not_comparable
+from pipelines.classification.scoring import not_comparable
 
 if TYPE_CHECKING:
     import pandas as pd

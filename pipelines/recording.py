@@ -4,7 +4,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from assay.config import ClassificationConfig
 from assay.errors import UserError
 from assay.files import read_json
 from assay.tracking import Run, record
@@ -13,7 +12,7 @@ MODEL = ("project", "experiment", "profile", "seed", "data", "model", "train", "
 
 
 def stage_run(
-    cfg: ClassificationConfig,
+    cfg: Any,
     stage: str,
     *,
     sections: tuple[str, ...],
@@ -47,7 +46,7 @@ def stage_run(
     )
 
 
-def baseline_as_experiment(cfg: ClassificationConfig) -> ClassificationConfig:
+def baseline_as_experiment(cfg: Any) -> Any:
     """The same configuration with the baseline in the experiment's place, so that it trains and is recorded as one."""
     experiment = cfg.experiment.model_copy(
         update={"id": cfg.baseline.experiment, "title": cfg.baseline.experiment, "published": None}
@@ -57,17 +56,17 @@ def baseline_as_experiment(cfg: ClassificationConfig) -> ClassificationConfig:
     )
 
 
-def run_name(cfg: ClassificationConfig) -> str:
+def run_name(cfg: Any) -> str:
     """What people read in MLflow's table of runs."""
     return f"{cfg.experiment.id} · {cfg.profile.name} · seed {cfg.seed}"
 
 
-def model_tags(cfg: ClassificationConfig) -> dict[str, str]:
+def model_tags(cfg: Any) -> dict[str, str]:
     """What runs of models are filtered and compared by."""
     return {"experiment": cfg.experiment.id, "seed": str(cfg.seed)}
 
 
-def version_tags(cfg: ClassificationConfig, info: dict[str, Any], source: str) -> dict[str, str]:
+def version_tags(cfg: Any, info: dict[str, Any], source: str) -> dict[str, str]:
     """What the registry says of a model version."""
     return {
         **model_tags(cfg),
@@ -81,7 +80,7 @@ def version_tags(cfg: ClassificationConfig, info: dict[str, Any], source: str) -
     }
 
 
-def trained_as(cfg: ClassificationConfig, folder: Path) -> dict[str, Any]:
+def trained_as(cfg: Any, folder: Path) -> dict[str, Any]:
     """model.json of the model in `folder`.
 
     Raises:

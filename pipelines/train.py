@@ -6,15 +6,14 @@ and ends with the same weights as one that was never killed.
 
 from typing import Any
 
-from assay.config import ClassificationConfig
 from assay.entrypoint import run_stage
 
 
-def main(cfg: ClassificationConfig) -> dict[str, Any]:
-    """Train the experiment; returns what is known of the model."""
-    from pipelines.fitting import fit
+def main(cfg: Any) -> dict[str, Any]:
+    """Run the stage as the project's task has it (pipelines/<task>/train.py); returns its numbers."""
+    from pipelines.tasks import stage_of
 
-    return fit(cfg, "train")
+    return stage_of(cfg.task, "train")(cfg)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def run_stage(stage: Callable[[Any], Any], doc: str | None) -> None:
         stage(cfg)
 
 
-TASKS = ("classification",)
+TASKS = ("classification", "detection", "condition")
 
 
 def be_quiet() -> None:

@@ -27,7 +27,7 @@ def configuration(project: str, experiment: str, *changes: str) -> Any:
         ("documents", "yolo11s_tta", "train.batch=-1", "train.batch = -1"),
         ("documents", "yolo11s_tta", "train.perspective=0.1", "train.perspective"),
         ("documents", "yolo11s_tta", "train.mosiac=0.5", "'mosaic'"),
-        ("documents", "yolo11s_tta", "inference.grouping.iou=2", "inference.grouping.iou"),
+        ("documents", "yolo11s_tta", "evaluate.inference.grouping.iou=2", "evaluate.inference.grouping.iou"),
         ("infrastructure", "clip_b32_binary", "model.spatial=relative", "relational"),
         ("infrastructure", "clip_b32_binary", "model.dropout=1", "model.dropout"),
         # zero-shot needs prompts, a trained head has none

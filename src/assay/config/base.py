@@ -60,7 +60,9 @@ class Profile(Strict):
     """How far an experiment is scaled to the time and the machine at hand."""
 
     name: Literal["demo", "cpu", "full", "smoke"]
-    caps: dict[str, Annotated[float, Field(gt=0)]] = Field(description="upper bound by configuration key")
+    caps: dict[str, dict[str, Annotated[float, Field(gt=0)]]] = Field(
+        description="upper bound by task and configuration key"
+    )
     substitute: dict[str, dict[str, str]] = Field(description="smaller stand-in by key and value")
     weights: WeightsPolicy
     scaled: dict[str, Any] = Field(default={}, description="what the profile changed: key -> [from, to]")

@@ -41,6 +41,9 @@ class DetectorTraining(Strict):
     dis: float = Field(ge=0, description="weight of the distillation loss, where there is a teacher")
 
     epochs: int = Field(ge=0, description="0 = the starting weights as they come")
+    select: Literal["map50", "map50_95", "last"] = Field(
+        description="which epoch is kept: the best on the validation images by this metric, or the last"
+    )
     batch: Count
     max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
     patience: Count | None = Field(description="stop after so many epochs without a better one; null = never")
@@ -167,6 +170,7 @@ class DetectorEvaluation(Strict):
     bootstrap_draws: int = Field(ge=100, le=100_000)
     min_score: Fraction = Field(description="boxes below this are not stored")
     max_boxes: Count = Field(description="so many best boxes of an image are stored")
+    inference: DetectorInference
 
 
 class DetectorParity(Strict):
@@ -186,7 +190,6 @@ class DetectionConfig(Shared):
     model: DetectorModel
     pretrain: SelfSupervision | None
     train: DetectorTraining
-    inference: DetectorInference
     mine: Annotated[ImageMining | ClipMining, Field(discriminator="of")]
     evaluate: DetectorEvaluation
     export: DetectorParity

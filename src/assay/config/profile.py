@@ -6,13 +6,13 @@ from typing import Any
 def scale(raw: dict[str, Any], explicit: set[str]) -> dict[str, Any]:
     """Apply the profile's caps and substitutes to a composed configuration.
 
-    A cap is an upper bound of a dotted key; a key the configuration does not have is passed over, null counts as
+    A cap is an upper bound of a dotted key of one task; a key the configuration does not have is passed over, null counts as
     "no limit". `model.image_size` is rounded down to the model's patch. Keys in `explicit`, which the caller set
     by hand, stay as they are. What changed is recorded under `profile.scaled`.
     """
     profile = raw["profile"]
     profile["scaled"] = {}
-    for key, cap in profile["caps"].items():
+    for key, cap in profile["caps"].get(raw["task"], {}).items():
         parent, name = _parent(raw, key)
         if parent is None or key in explicit:
             continue

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from assay.errors import UserError
 from assay.models import yolo_adapter
 from assay.models.detector_weights import DetectorWeights
-from assay.training import yolo_trainer
 from assay.training.checkpoint import Checkpoint, fingerprint
 from assay.training.precision import device
 
@@ -85,6 +84,8 @@ def train_detector(
     history: list[dict[str, float]] = []
     about: dict[str, Any] = {"best_epoch": 0, "resumed_after": 0, "resolved": arguments}
     if arguments["epochs"]:
+        from assay.training import yolo_trainer
+
         folder = work / "data"
         lay_out(folder, rows, boxes, root=root, negatives=negatives, classes=classes)
 
@@ -171,7 +172,7 @@ def _arguments(settings: Mapping[str, Any], *, image_size: int, seed: int) -> di
         "imgsz": image_size,
         "seed": seed,
         "device": "cpu" if device().type == "cpu" else "0",
-        "nbs": 64,  # Ultralytics' nominal batch: gradients are gathered until so many images were seen
+        "nbs": given.get("nbs", 64),  # Ultralytics' nominal batch: gradients are gathered until so many were seen
         "cache": "ram",  # mosaics then draw from all images, not from a buffer that depends on history
         "amp": False,
         "plots": False,

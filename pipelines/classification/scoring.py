@@ -93,7 +93,7 @@ def score_into(cfg: ClassificationConfig, out: Path, name: str, trained: Path, r
     from assay.evaluation.classification import flat
     from assay.evaluation.predictions import write_predictions
     from assay.files import fresh_folder, read_json, write_json
-    from pipelines.picturing import draw
+    from pipelines.classification.picturing import draw
 
     predictions = predict_all(cfg, {name: trained})
     scores = score_one(cfg, predictions, name, run)

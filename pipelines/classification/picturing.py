@@ -25,7 +25,7 @@ def draw(
     from assay.evaluation import gallery, plots
     from assay.evaluation.report import write_report
     from assay.files import read_json
-    from pipelines.scoring import not_comparable
+    from pipelines.classification.scoring import not_comparable
 
     info, classes, rows = read_json(trained / "model.json"), cfg.project.classes, predictions.of(model)
     names = [model, *(name for name in predictions.models if name != model)]

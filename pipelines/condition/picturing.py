@@ -1,0 +1,153 @@
+"""The pictures and the page of one evaluated condition classifier."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.config.condition import ConditionConfig
+from assay.evaluation.predictions import Predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def draw(
+    cfg: ConditionConfig,
+    folder: Path,
+    predictions: Predictions,
+    *,
+    scores: dict[str, Any],
+    own: dict[str, Any] | None,
+    comparison: dict[str, Any],
+    trained: Path,
+) -> None:
+    """Write confusion matrix, curves, galleries and report.html into `folder`.
+
+    own: scores on the model's own classes, where those are finer than the two. trained: the model's folder.
+    """
+    import pandas as pd
+
+    from assay.data.condition import read_manifest
+    from assay.data.images import read_image
+    from assay.environment import describe
+    from assay.evaluation import gallery, plots
+    from assay.evaluation.report import write_report
+    from assay.files import read_json
+    from pipelines.condition.scoring import not_comparable
+
+    info, classes, rows = read_json(trained / "model.json"), predictions.classes, predictions.of("model")
+    dataset = Path(cfg.build) / "dataset"
+    crops = read_manifest(dataset).set_index("image")["crop"]
+    plots.plot_confusion(folder / "confusion.png", scores["all"]["confusion"], classes)
+    plots.plot_ranking(folder / "curves.png", predictions, ["model", "baseline"], classes)
+    plots.plot_reliability(folder / "reliability.png", rows, classes)
+    figures = [
+        ("Confusion matrix", folder / "confusion.png"),
+        ("ROC and precision-recall", folder / "curves.png"),
+        ("Calibration", folder / "reliability.png"),
+    ]
+    history = pd.read_csv(trained / "history.csv") if info["epochs_run"] else None
+    if history is not None:
+        draw_training(folder / "history.png", history)
+        figures.append(("Training", folder / "history.png"))
+    if own is not None:
+        plots.plot_confusion(folder / "confusion_own.png", own["all"]["confusion"], info["classes"])
+        figures.append(("Confusion matrix of the model's own classes", folder / "confusion_own.png"))
+    for name, caption, judged in (
+        ("worst_mistakes", "The most confident mistakes", gallery.worst_mistakes(rows, classes)),
+        (
+            "sample_predictions",
+            "Predictions drawn at random",
+            gallery.sample_predictions(rows, classes, seed=cfg.seed),
+        ),
+    ):
+        path = folder / f"{name}.png"
+        gallery.draw_gallery(path, judged, lambda image: read_image(dataset / crops[image]))
+        figures.append((caption, path))
+    machine, source = describe(), predictions.data["source"]
+    published = cfg.experiment.published
+    doubts = not_comparable(cfg, source, info["weights"]["origin"])
+    warnings = [f"Training failed: the model {info['collapsed']}."] if info["collapsed"] else []
+    if published and doubts and source == "original":
+        warnings.append(f"Not comparable with the published numbers: {', '.join(doubts)}.")
+    write_report(
+        folder / "report.html",
+        title=f"{cfg.project.title}: {cfg.experiment.title}",
+        data=predictions.data,
+        weights=info["weights"],
+        profile=cfg.profile.name,
+        seed=cfg.seed,
+        hardware=f"{machine['cpu']['model']}, {machine['cpu']['cores']} cores",
+        facts=_facts(cfg, info, scores["all"], own),
+        scores=scores,
+        comparison=comparison,
+        published=_published(cfg) if published and not doubts else {},
+        figures=figures,
+        warnings=warnings,
+    )
+
+
+def draw_training(path: Path, history: "pd.DataFrame") -> None:
+    """Loss and accuracy by epoch; columns epoch, train/loss, train/accuracy, and val/… where photos were held out."""
+    from assay.evaluation.plots import COLOURS, STYLES, figure
+
+    with figure(path, 400) as drawn:
+        for axes, name in zip(drawn.subplots(1, 2), ("loss", "accuracy"), strict=True):
+            for index, part in enumerate(("train", "val")):
+                if f"{part}/{name}" in history:
+                    look = {
+                        "color": COLOURS[index],
+                        "linestyle": STYLES[index],
+                        "marker": "o",
+                        "markersize": 4,
+                    }
+                    axes.plot(history["epoch"], history[f"{part}/{name}"], label=part, **look)
+            axes.set(xlabel="epoch", title=name.capitalize())
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.legend(fontsize=10)
+
+
+def _facts(
+    cfg: ConditionConfig, info: dict[str, Any], scores: dict[str, Any], own: dict[str, Any] | None
+) -> dict[str, str]:
+    """The rows of the table at the top of the page."""
+    how = "last" if cfg.train.selection == "last" else "best on held-out training photos"
+    facts = {
+        "experiment": cfg.experiment.id,
+        "backbone": info["backbone"],
+        "head": " ⊕ ".join(
+            ["image features"]
+            + ([f"object type ({info['type_embedding']})"] if info["type_embedding"] else [])
+            + ([f"{len(info['spatial_features'])} spatial features"] if info["spatial_features"] else [])
+        ),
+        "parameters": "{trainable:,} trainable, {frozen:,} frozen".format(**info["parameters"]),
+        "trained on": f"{info['trained_on']} crops; {info['epochs_run']} epochs, kept {info['best_epoch']} ({how})",
+        "tested on": f"{scores['n']} crops of {scores['groups']} groups of photos; other photos of the same flights "
+        "are among the training ones",
+    }
+    alone = scores["type_alone"]
+    facts["accuracy without a picture"] = (
+        f"{100 * alone['value']:.1f} % ({100 * alone['low']:.1f} to {100 * alone['high']:.1f}): always the more "
+        "frequent training label of the object's type"
+    )
+    for kind, found in scores["by_type"].items():
+        facts[f"accuracy, {kind}"] = (
+            f"{100 * found['value']:.1f} % ({100 * found['low']:.1f} to {100 * found['high']:.1f}), n = {found['n']}"
+            if found["n"]
+            else "no such object"
+        )
+    if own is not None:
+        found, names = own["all"]["accuracy"], ", ".join(info["classes"])
+        facts["accuracy on its own classes"] = (
+            f"{100 * found['value']:.1f} % ({100 * found['low']:.1f} to {100 * found['high']:.1f}): {names}"
+        )
+    return facts | {f"scaled: {key}": f"{old} → {new}" for key, (old, new) in cfg.profile.scaled.items()}
+
+
+def _published(cfg: ConditionConfig) -> dict[str, Any]:
+    """The published test accuracy as a share; the rest of what is published is about other data."""
+    published = cfg.experiment.published
+    test = (published.model_dump() if published else {}).get("test") or {}
+    if cfg.model.classes != "binary" or "accuracy" not in test:
+        return {}
+    assert published is not None  # noqa: S101 - `test` came from it
+    return {"accuracy": test["accuracy"] / (100 if published.unit == "percent" else 1)}

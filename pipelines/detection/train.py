@@ -1,0 +1,12 @@
+"""pipelines/train.py for detectors."""
+
+from typing import Any
+
+from assay.config import DetectionConfig
+
+
+def main(cfg: DetectionConfig) -> dict[str, Any]:
+    """Train; returns what is known of the model."""
+    from pipelines.detection.fitting import fit
+
+    return fit(cfg, "train")
