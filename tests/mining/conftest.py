@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from assay.detections import detections
+from assay.mining.timeline import rules_from
+
+CLASSES = ("cone", "worker", "message_board", "work_equipment")
+
+
+@pytest.fixture(scope="session")
+def published():
+    """The rules as conf/scoring ships them, as plain mappings."""
+    return yaml.safe_load(Path("conf/scoring/document_002.yaml").read_text("utf-8"))
+
+
+@pytest.fixture
+def rules(published):
+    return rules_from(published)
+
+
+@pytest.fixture(scope="session")
+def classes():
+    return CLASSES
+
+
+@pytest.fixture(scope="session")
+def boxes():
+    return _boxes
+
+
+def _boxes(**counts):
+    """So many boxes of each class, at confidence .9, side by side."""
+    numbers = [CLASSES.index(name) for name, count in counts.items() for _ in range(count)]
+    left = 10.0 * np.arange(len(numbers))
+    xyxy = np.stack([left, left, left + 8, left + 8], axis=1)
+    return detections(xyxy, np.array(numbers), np.full(len(numbers), 0.9))
