@@ -1,0 +1,336 @@
+import csv
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from assay.data.clips import BadClip
+from assay.errors import UserError
+from assay.files import fresh_folder
+from assay.mining.clip_table import COLUMNS, assemble, statistics
+from assay.mining.clips import ClipSettings, clip_key, mine_clips
+
+# A fake clip is a text file: per frame the number of cones and of message boards it shows.
+ZONE = [(0, 0)] * 4 + [(6, 1)] * 20 + [(2, 0)] * 4
+
+
+def frames(path, *, stride):
+    for number, line in enumerate(path.read_text().splitlines()):
+        if line == "damaged":
+            raise BadClip("damaged")
+        if number % stride == 0 and line.strip():
+            cones, boards = map(int, line.split())
+            yield number, number / 30, np.full((24, 32, 3), 10 * cones + boards, np.uint8)
+
+
+class FakeDetector:
+    """Reads the frame's colour; takes 8 frames at once, as the real one."""
+
+    def __init__(self, boxes):
+        self.boxes, self.asked, self.held = boxes, None, 0
+
+    def predict(self, images, *, confidence, nms_iou, max_boxes):
+        self.asked = (confidence, nms_iou, max_boxes)
+        stream = iter(images)
+        while batch := list(itertools.islice(stream, 8)):
+            self.held = max(self.held, len(batch))
+            for image in batch:
+                cones, boards = divmod(int(image[0, 0, 0]), 10)
+                yield self.boxes(cone=cones, message_board=boards)
+
+
+@pytest.fixture
+def settings(rules, classes):
+    return ClipSettings(
+        classes=classes,
+        rules=rules,
+        stride=2,
+        cap=5,
+        score_range=(0.45, 0.91),
+        gate=True,
+        nms_iou=0.7,
+        max_boxes=100,
+    )
+
+
+@pytest.fixture
+def project(tmp_path, settings, boxes):
+    class Project:
+        data, work, out = tmp_path / "data", tmp_path / "runs/mining", tmp_path / "build/candidates"
+        detector = FakeDetector(boxes)
+
+        def clip(self, name, shown=ZONE):
+            path = self.data / f"videos/{name}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lines = [f"{a} {b}" if (a, b) != (-1, -1) else "damaged" for a, b in shown]
+            path.write_text("\n".join(lines) + " " * len(list(self.data.rglob("*.txt"))))  # no two alike
+
+        def clips(self):
+            paths = sorted(self.data.rglob("*.txt"))
+            return pd.DataFrame(
+                {"clip": [p.stem for p in paths], "path": [f"videos/{p.name}" for p in paths]}
+            )
+
+        def mine(self, **changes):
+            options = {"model_id": "m" * 32, "frames": frames} | {
+                key: changes.pop(key) for key in list(changes) if key in ("model_id", "frames", "verify")
+            }
+            changed = dataclasses.replace(settings, **changes)
+            mined = mine_clips(self.clips(), self.data, self.detector, self.work, changed, **options)
+            with fresh_folder(self.out) as folder:
+                table = assemble(mined, folder)
+            return mined, table
+
+    return Project()
+
+
+def bytes_below(folder):
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
+
+
+def test_rows_snapshots_and_cap_agree(project):
+    project.clip("a")
+    project.clip("b")
+    mined, table = project.mine(cap=3)
+    assert list(table.columns) == list(COLUMNS)
+    assert table.groupby("group").size().to_dict() == {"a": 3, "b": 3}
+    jpegs = sorted(p.relative_to(project.out).as_posix() for p in project.out.rglob("*.jpg"))
+    assert jpegs == sorted(table["image"]) == sorted(table["snapshot"])
+    assert all(
+        name == f"{clip}/{clip}_f{frame:06d}.jpg"
+        for name, clip, frame in zip(table["image"], table["group"], table["frame"], strict=True)
+    )
+    assert pd.read_parquet(project.out / "candidates.parquet").equals(table)
+    assert len(pd.read_csv(project.out / "candidates.csv")) == 6
+    assert mined.frames == 2 * 14 and mined.quarantine == []
+    assert table["candidate"].is_unique and table["candidate"].str.fullmatch("[0-9a-f]{12}").all()
+
+
+def test_the_best_of_what_is_in_range_and_passes_is_kept(project):
+    project.clip("a")
+    _, table = project.mine(cap=4)
+    timeline = pd.read_csv(project.out / "a/timeline.csv")
+    assert timeline["frame"].tolist() == list(range(0, 28, 2))
+    fit = timeline[timeline["fused_score_ema"].between(0.45, 0.91) & (timeline["p1_multi_cue_pass"] == 1)]
+    best = fit.sort_values(["fused_score_ema", "frame"], ascending=[False, True]).head(4)
+    assert len(fit) > 4 and table["frame"].tolist() == sorted(best["frame"])
+    assert set(table["p1_multi_cue_pass"]) == {1}
+    assert set(table["clip_used"]) == {0} and table["clip_score"].isna().all()
+    assert set(table["verifier"]) == {"none"} and set(table["label"]) == {""}
+
+
+def test_without_the_gate_one_cue_is_enough(project):
+    project.clip("cones", [(6, 0)] * 12)
+    assert len(project.mine()[1]) == 0
+    _, table = project.mine(gate=False)
+    assert len(table) == 5 and set(table["reason"]) == {"score"}
+
+
+def test_scores_out_of_range_are_no_candidates(project):
+    project.clip("a")
+    assert len(project.mine(score_range=(0.905, 0.91))[1]) == 0
+
+
+def test_a_snapshot_shows_its_own_frame(project):
+    project.clip("a", [(0, 0)] + [(k % 3 + 4, 1) for k in range(30)])
+    _, table = project.mine(stride=3, cap=6)
+    for row in table.to_dict("records"):
+        value = int(np.asarray(Image.open(project.out / row["image"]))[0, 0, 0])
+        assert abs(value - (10 * row["count_channelization"] + 1)) <= 2  # JPEG
+        assert sum(box["label"] == "cone" for box in json.loads(row["boxes"])) == row["count_channelization"]
+
+
+def test_a_run_that_is_killed_between_clips_goes_on_and_ends_the_same(project, tmp_path):
+    for name in "abc":
+        project.clip(name)
+    project.mine()
+    whole, inside = bytes_below(project.out), bytes_below(project.work)
+
+    project.work, project.out = tmp_path / "again/work", tmp_path / "again/candidates"
+    opened = []
+
+    def killed(path, *, stride):
+        opened.append(path.stem)
+        if len(opened) == 2:
+            next(frames(path, stride=stride))
+            raise KeyboardInterrupt  # in the middle of clip 2
+        yield from frames(path, stride=stride)
+
+    with pytest.raises(KeyboardInterrupt):
+        project.mine(frames=killed)
+    assert not project.out.exists() and len(list(project.work.iterdir())) == 1
+    left = project.work / ".0123456789abcdef.x.partial"  # as a kill -9 leaves it
+    left.mkdir()
+
+    opened.clear()
+
+    def counted(path, *, stride):
+        opened.append(path.stem)
+        yield from frames(path, stride=stride)
+
+    mined, _ = project.mine(frames=counted)
+    assert opened == ["b", "c"] and mined.resumed == 1
+    assert bytes_below(project.out) == whole and bytes_below(project.work) == inside
+    assert not left.exists()
+
+
+def test_a_finished_clip_that_lost_a_snapshot_is_done_again(project):
+    project.clip("a")
+    project.mine()
+    whole = bytes_below(project.out)
+    assert project.mine()[0].resumed == 1
+    next(project.work.rglob("*.jpg")).unlink()
+    assert project.mine()[0].resumed == 0 and bytes_below(project.out) == whole
+
+
+def test_other_settings_model_or_bytes_are_another_clip(settings):
+    keys = {clip_key("a", "v/a.mp4", "0" * 64, "m", settings)}
+    keys.add(clip_key("a", "v/a.mp4", "1" * 64, "m", settings))
+    keys.add(clip_key("a", "v/a.mp4", "0" * 64, "n", settings))
+    for change in (
+        {"stride": 3},
+        {"cap": 6},
+        {"gate": False},
+        {"score_range": (0.4, 0.91)},
+        {"classes": ("x",)},
+    ):
+        keys.add(clip_key("a", "v/a.mp4", "0" * 64, "m", dataclasses.replace(settings, **change)))
+    window = dataclasses.replace(settings.rules.gate, window=7)
+    rules = dataclasses.replace(settings.rules, gate=window)
+    keys.add(clip_key("a", "v/a.mp4", "0" * 64, "m", dataclasses.replace(settings, rules=rules)))
+    assert len(keys) == 9
+    assert clip_key("a", "v/a.mp4", "0" * 64, "m", dataclasses.replace(settings)) in keys
+
+
+def test_only_the_last_settings_results_stay_in_the_work_folder(project):
+    project.clip("a")
+    project.mine()
+    project.mine(cap=2)
+    assert len(list(project.work.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("shown", "reason"),
+    [
+        ([(6, 1)] * 10 + [(-1, -1)] * 3, "damaged"),  # in the middle: what came before does not count either
+        ([], "holds no frame"),
+    ],
+)
+def test_a_corrupt_clip_is_set_aside_and_the_rest_goes_on(project, shown, reason):
+    project.clip("a")
+    project.clip("broken", shown)
+    project.clip("c")
+    mined, table = project.mine()
+    assert mined.quarantine == [("videos/broken.txt", reason)]
+    assert set(table["group"]) == {"a", "c"} and not (project.out / "broken").exists()
+    with (project.out / "quarantine.csv").open(newline="") as stream:
+        assert list(csv.reader(stream)) == [["clip", "reason"], ["videos/broken.txt", reason]]
+    assert json.loads((project.out / "statistics.json").read_text())["quarantined"] == 1
+
+
+def test_a_copy_of_a_clip_is_not_shown_twice(project):
+    project.clip("a")
+    (project.data / "videos/copy.txt").write_bytes((project.data / "videos/a.txt").read_bytes())
+    mined, table = project.mine()
+    assert set(table["group"]) == {"a"}
+    assert mined.quarantine == [("videos/copy.txt", "the same file as videos/a.txt")]
+
+
+def test_real_files_that_are_no_clips_are_set_aside(project):
+    project.clip("a")
+    clips = project.clips().assign(sha256="0" * 64)
+    missing = pd.DataFrame([{"clip": "gone", "path": "videos/gone.mp4"}])
+    mined = mine_clips(
+        pd.concat([clips, missing]),
+        project.data,
+        project.detector,
+        project.work,
+        settings_of(project),
+        model_id="m",
+    )
+    assert mined.finished == [] and [path for path, _ in mined.quarantine] == [
+        "videos/a.txt",
+        "videos/gone.mp4",
+    ]
+    assert [reason.split(":")[0] for _, reason in mined.quarantine] == ["not a video", "no such file"]
+
+
+def settings_of(project):
+    return project.mine.__closure__[0].cell_contents
+
+
+def test_a_full_disk_is_no_corrupt_clip(project, monkeypatch):
+    project.clip("a")
+
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        project.mine()
+
+
+def test_two_clips_of_one_name_and_no_clips_are_said(project):
+    with pytest.raises(UserError, match="no readable clip"):
+        project.mine()
+    project.clip("a")
+    double = project.clips
+    project.clips = lambda: pd.concat([double(), double()])
+    with pytest.raises(UserError, match="two clips are called 'a'"):
+        project.mine()
+
+
+def test_the_detector_is_asked_at_the_lowest_floor_and_never_holds_a_clip(project):
+    project.clip("a", [(1, 0)] * 100)
+    project.mine(stride=1)
+    assert project.detector.asked == (0.25, 0.7, 100) and project.detector.held == 8
+
+
+def test_a_detector_that_loses_a_frame_is_found_out(project, monkeypatch):
+    project.clip("a")
+    predict = project.detector.predict
+    monkeypatch.setattr(
+        project.detector,
+        "predict",
+        lambda images, **asked: itertools.islice(predict(images, **asked), 1, None),
+    )
+    with pytest.raises(ValueError, match=r"14 frames .* 13"):
+        project.mine()
+
+
+def test_a_verifier_joins_the_score_and_says_so(project):
+    project.clip("a")
+    _, table = project.mine(verifier="fake", verify=lambda rgb: 0.2)
+    assert set(table["verifier"]) == {"fake"} and set(table["clip_used"]) == {1}
+    assert set(table["clip_score"]) == {0.2}
+    assert (table["fused_score_ema"] < table["yolo_score_ema"]).all()
+
+
+def test_statistics_are_document_002s(project):
+    project.clip("a")
+    project.clip("nothing", [(0, 0)] * 20)
+    _, table = project.mine()
+    numbers = json.loads((project.out / "statistics.json").read_text())
+    assert (numbers["clips"], numbers["frames"], numbers["candidates"]) == (2, 14 + 10, 5)
+    assert numbers["clips_with_candidates"] == 1 and numbers["gate_passed"] == 5
+    assert numbers["sustained_cues"] == {"2": 5} and sum(numbers["states"].values()) == 5
+    bins = numbers["channelization"]
+    assert sum(bins[name] for name in ("0", "1-5", "6-10", "11-20", "21+")) == 5
+    empty = statistics(table.iloc[:0])
+    assert empty["candidates"] == 0 and empty["yolo_score"]["mean"] is None
+
+
+@pytest.mark.parametrize(
+    ("cones", "name"), [(0, "0"), (1, "1-5"), (5, "1-5"), (6, "6-10"), (20, "11-20"), (21, "21+")]
+)
+def test_bins_of_channelization(project, cones, name):
+    project.clip("a")
+    table = project.mine()[1].assign(count_channelization=cones)
+    assert statistics(table)["channelization"][name] == 5
