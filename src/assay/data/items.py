@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 POOL = "pool"
-SPLITS = ("train", "val", "test", POOL)
+SPARE = "spare"  # held-out images of a subset that is not scored: described, never used
+SPLITS = ("train", "val", "test", POOL, SPARE)
 
 
 @dataclass(frozen=True)

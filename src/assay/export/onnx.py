@@ -29,7 +29,7 @@ def export_onnx(module: nn.Module, path: Path, *, metadata: Mapping[str, Any]) -
     deployed = Deployed(module, metadata["input_mode"]).cpu().eval()
     # two images, because torch.export takes a batch of one for a constant
     example = torch.zeros(2, 3, size, size)
-    with _quiet():
+    with quiet():
         program = torch.onnx.export(
             deployed,
             (example,),
@@ -48,7 +48,7 @@ def export_onnx(module: nn.Module, path: Path, *, metadata: Mapping[str, Any]) -
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence the exporter's notes on its own progress; what goes wrong is an exception."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -166,12 +166,12 @@ def for_export(module: nn.Module) -> Iterator[nn.Module]:
     """The network with one output, (N, 4 + C, A), as exporters want it; its mode comes back afterwards."""
     layers: Any = module.model
     head: Any = layers[-1]
-    before = head.export, head.format
-    head.export, head.format = True, "onnx"
+    before = head.export, head.format, head.dynamic
+    head.export, head.format, head.dynamic = True, "onnx", True  # dynamic: the batch size is not baked in
     try:
         yield module.eval()
     finally:
-        head.export, head.format = before
+        head.export, head.format, head.dynamic = before
 
 
 def _found(name: str) -> Any:

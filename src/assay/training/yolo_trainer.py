@@ -1,9 +1,9 @@
-"""Ultralytics' training loop, made repeatable and resumable.
+"""Ultralytics' training loop, made repeatable and resumable. Import it late: it imports Ultralytics.
 
-Ours, around its loop: the network comes ready-made; every epoch starts from its own seed, so that a killed training
-goes on from its last epoch and later epochs are the same; a checkpoint holds the raw network, the average, the
-optimizer and the best epoch in fp32 (Ultralytics' own holds a half-precision average only). Nothing is written
-beside it: no plots, no .pt files, no results.csv, no label cache outside the training folder.
+Ours, around its loop: the network comes ready-made; every epoch starts from its own seed; a checkpoint holds the raw
+network, the average, the optimizer, gathered gradients and the best epoch in fp32 (Ultralytics' own holds a
+half-precision average only), so that a killed training goes on after its last epoch and ends with the same weights:
+bit for bit on one thread. Nothing is written beside it: no plots, no .pt files, no results.csv.
 """
 
 import random
@@ -18,7 +18,17 @@ from torch import Tensor, nn
 from assay.models import yolo_adapter
 from assay.training.checkpoint import Checkpoint
 
+yolo_adapter.quiet()  # before the import below: it reads settings and starts integrations
+from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
+from ultralytics.utils import callbacks  # noqa: E402
+
 Row = dict[str, float]
+_METRICS = {
+    "map50": "metrics/mAP50(B)",
+    "map50_95": "metrics/mAP50-95(B)",
+    "precision": "metrics/precision(B)",
+    "recall": "metrics/recall(B)",
+}
 
 
 def run(
@@ -44,141 +54,128 @@ def run(
         The chosen epoch's averaged tensors, all rows, and {"best_epoch", "resumed_after", "resolved"}: the arguments
         as the loop held them in the end.
     """
-    yolo_adapter.quiet()
-    from ultralytics.models.yolo.detect import DetectionTrainer
-    from ultralytics.utils import callbacks
-
-    class Trainer(DetectionTrainer):
-        """Steps the optimizer when so many batches have gone by, across epochs and interruptions.
-
-        Ultralytics' loop counts them in a local variable that starts anew with a resumed training; here it asks
-        after every batch and the count is ours, kept in the checkpoint with the gradients gathered so far.
-        """
-
-        gather = 1
-        last_step = -1
-        batches = 0
-
-        def optimizer_step(self) -> None:
-            number, self.batches = self.batches, self.batches + 1
-            warmup = self._get_warmup_iterations(len(self.train_loader))
-            gather = self.gather
-            if number <= warmup and warmup:
-                gather = max(1, int(np.interp(number, [0, warmup], [1, self.gather]).round()))
-            if number - self.last_step >= gather:
-                super().optimizer_step()
-                self.last_step = number
-
-        def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
-            batch = super().preprocess_batch(batch)
-            batch["img"] = batch["img"].to(memory_format=torch.channels_last)  # a fifth faster on a CPU
-            return batch
-
-        def save_model(self) -> bool:
-            return False
-
-        def save_metrics(self, metrics: Any) -> None:
-            pass
-
-        def final_eval(self) -> None:
-            pass
-
-    state: dict[str, Any] = {"epoch": 0, "rows": [], "best": None, "best_epoch": 0, "best_value": -1.0}
     found = checkpoint.read()
-    seed = int(arguments["seed"])
-
-    def setup(trainer: Any) -> None:
-        trainer.gather, trainer.accumulate = trainer.accumulate, 1
-        if found is None:
-            return
-        trainer.model.load_state_dict(found["model"])
-        trainer.ema.ema.load_state_dict(found["average"])
-        trainer.ema.updates = found["updates"]
-        trainer.optimizer.load_state_dict(found["optimizer"])
-        trainer.start_epoch = found["epoch"]
-        trainer.scheduler.last_epoch = found["epoch"] - 1
-        trainer.stopper.best_epoch, trainer.stopper.best_fitness = found["stopper"]
-        trainer.best_fitness = found["stopper"][1]
-        trainer.last_step, trainer.batches = found["last_step"], found["epoch"] * len(trainer.train_loader)
-        state.update({key: found[key] for key in state})
-
-    def take_up(trainer: Any) -> None:
-        """Gradients come back after the loop has zeroed them, before the first batch."""
-        if found is not None and trainer.epoch == found["epoch"]:
-            for name, parameter in trainer.model.named_parameters():
-                parameter.grad = found["gradients"].get(name)
-
-    def begin(trainer: Any) -> None:
-        here = (seed * 1_000_003 + trainer.epoch) % 2**31
-        random.seed(here)
-        np.random.seed(here)
-        torch.manual_seed(here)
-        trainer.train_loader.generator.manual_seed(here)
-        trainer.train_loader.reset()
-        trainer.train_loader.dataset.buffer = []
-
-    def end(trainer: Any) -> None:
-        metrics, row = trainer.metrics, {key: float(value) for key, value in trainer.tloss.items()}
-        row |= {ours: float(metrics[theirs]) for ours, theirs in _METRICS.items()}
-        row["lr"] = max(trainer.lr.values())
-        epoch = trainer.epoch + 1
-        state["rows"].append(row)
-        if select == "last" or row[select] > state["best_value"]:
-            average = trainer.ema.ema.state_dict()
-            state["best"] = {name: tensor.detach().cpu().clone() for name, tensor in average.items()}
-            state["best_epoch"], state["best_value"] = epoch, row.get(select, 0.0)
-        state["epoch"] = epoch
-        on_epoch(epoch, row)
-        stopper = (trainer.stopper.best_epoch, float(trainer.stopper.best_fitness or 0.0))
-        checkpoint.write(
-            {
-                **state,
-                "model": trainer.model.state_dict(),
-                "average": trainer.ema.ema.state_dict(),
-                "updates": trainer.ema.updates,
-                "optimizer": trainer.optimizer.state_dict(),
-                "stopper": stopper,
-                "last_step": trainer.last_step,
-                "gradients": {
-                    name: parameter.grad
-                    for name, parameter in trainer.model.named_parameters()
-                    if parameter.grad is not None
-                },
-            }
-        )
-
-    if found is not None and (found["epoch"] >= arguments["epochs"] or found.get("over")):
-        return found["best"], found["rows"], _about(found, found["epoch"], dict(arguments))
+    if found is not None and found["over"]:
+        return found["best"], found["rows"], _about(found, found["epoch"], arguments)
     threads = torch.get_num_threads()
-    defaults = {event: list(functions) for event, functions in callbacks.get_default_callbacks().items()}
-    trainer: Any = Trainer(
-        overrides={
-            **arguments,
-            "model": "given",
-            "data": str(folder / "data.yaml"),
-            "project": str(folder),
-            "name": "run",
-        },
-        _callbacks=defaults,
-    )
+    place = {"model": "given", "data": str(folder / "data.yaml"), "project": str(folder), "name": "run"}
+    plain = {event: list(functions) for event, functions in callbacks.get_default_callbacks().items()}
+    trainer = _Trainer(overrides={**arguments, **place}, _callbacks=plain)
     torch.set_num_threads(threads)  # Ultralytics takes one core fewer than there are
     trainer.model = module.to(memory_format=torch.channels_last)
-    trainer.add_callback("on_pretrain_routine_end", setup)
-    trainer.add_callback("on_train_epoch_start", begin)
-    trainer.add_callback("on_train_epoch_start", take_up)
-    trainer.add_callback("on_fit_epoch_end", end)
+    trainer.keep(checkpoint, found, select, on_epoch)
     trainer.train()
     resolved = {key: getattr(trainer.args, key) for key in arguments}
-    return state["best"], state["rows"], _about(state, found["epoch"] if found else 0, resolved)
-
-
-_METRICS = {
-    "map50": "metrics/mAP50(B)",
-    "map50_95": "metrics/mAP50-95(B)",
-    "precision": "metrics/precision(B)",
-    "recall": "metrics/recall(B)",
-}
+    return trainer.kept["best"], trainer.kept["rows"], _about(trainer.kept, trainer.found_epoch, resolved)
 
 
 def _about(state: Mapping[str, Any], resumed_after: int, resolved: Mapping[str, Any]) -> dict[str, Any]:
     return {"best_epoch": state["best_epoch"], "resumed_after": resumed_after, "resolved": dict(resolved)}
+
+
+class _Trainer(DetectionTrainer):
+    """Ultralytics' trainer with a seed per epoch and a checkpoint of everything."""
+
+    def keep(
+        self,
+        checkpoint: Checkpoint,
+        found: Mapping[str, Any] | None,
+        select: str,
+        on_epoch: Callable[[int, Row], None],
+    ) -> None:
+        """Say where the state goes and, where a training was interrupted, which state to start from."""
+        self.checkpoint, self.found, self.select, self.on_epoch = checkpoint, found, select, on_epoch
+        self.found_epoch = found["epoch"] if found else 0
+        self.kept: dict[str, Any] = {"rows": [], "best": None, "best_epoch": 0, "best_value": -1.0}
+        self.gather, self.last_step, self.batches = 1, -1, 0
+        self.add_callback("on_pretrain_routine_end", _Trainer.take_up)
+        self.add_callback("on_train_epoch_start", _Trainer.begin_epoch)
+        self.add_callback("on_fit_epoch_end", _Trainer.end_epoch)
+
+    def take_up(self) -> None:
+        """Once everything is built: the state of the interrupted training, if there is one."""
+        self.gather, self.accumulate = self.accumulate, 1  # see optimizer_step
+        if self.found is None:
+            return
+        found = self.found
+        self.model.load_state_dict(found["model"])
+        self.ema.ema.load_state_dict(found["average"])
+        self.ema.updates = found["updates"]
+        self.optimizer.load_state_dict(found["optimizer"])
+        self.start_epoch = found["epoch"]
+        self.scheduler.last_epoch = found["epoch"] - 1
+        self.stopper.best_epoch, self.stopper.best_fitness = found["stopper"]
+        self.best_fitness = found["stopper"][1]
+        self.last_step, self.batches = found["last_step"], found["epoch"] * len(self.train_loader)
+        self.kept = {key: found[key] for key in self.kept}
+
+    def begin_epoch(self) -> None:
+        """Seed everything that is random in an epoch; give back gradients, which the loop has zeroed."""
+        seed = (self.args.seed * 1_000_003 + self.epoch) % 2**31
+        random.seed(seed)
+        np.random.seed(seed)  # what Ultralytics' augmentation draws from
+        torch.manual_seed(seed)
+        self.train_loader.generator.manual_seed(seed)
+        self.train_loader.reset()
+        self.train_loader.dataset.buffer = []
+        if self.found is not None and self.epoch == self.found_epoch:
+            for name, parameter in self.model.named_parameters():
+                parameter.grad = self.found["gradients"].get(name)
+
+    def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Ultralytics', with the channels last: a fifth faster on a CPU."""
+        batch = super().preprocess_batch(batch)
+        batch["img"] = batch["img"].to(memory_format=torch.channels_last)
+        return batch
+
+    def optimizer_step(self) -> None:
+        """Step when enough batches were gathered, across epochs and interruptions.
+
+        Ultralytics' loop counts batches since the last step in a local variable that starts anew with a resumed
+        training. So it is told to ask after every batch (`accumulate` = 1), and the count is ours.
+        """
+        number, self.batches = self.batches, self.batches + 1
+        warmup, gather = self._get_warmup_iterations(len(self.train_loader)), self.gather
+        if warmup and number <= warmup:
+            gather = max(1, int(np.interp(number, [0, warmup], [1, self.gather]).round()))
+        if number - self.last_step >= gather:
+            super().optimizer_step()
+            self.last_step = number
+
+    def end_epoch(self) -> None:
+        """Note the epoch's numbers, keep it if it is the best so far, write the checkpoint."""
+        row = {key: float(value) for key, value in self.tloss.items()}
+        row |= {ours: float(self.metrics[theirs]) for ours, theirs in _METRICS.items()}
+        row["lr"] = max(self.lr.values())
+        kept, epoch = self.kept, self.epoch + 1
+        kept["rows"].append(row)
+        if self.select == "last" or row[self.select] > kept["best_value"]:
+            average = self.ema.ema.state_dict()
+            kept["best"] = {name: tensor.detach().cpu().clone() for name, tensor in average.items()}
+            kept["best_epoch"], kept["best_value"] = epoch, row.get(self.select, 0.0)
+        self.on_epoch(epoch, row)
+        gradients = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
+        self.checkpoint.write(
+            {
+                **kept,
+                "epoch": epoch,
+                "over": bool(self.stop),
+                "model": self.model.state_dict(),
+                "average": self.ema.ema.state_dict(),
+                "updates": self.ema.updates,
+                "optimizer": self.optimizer.state_dict(),
+                "stopper": (self.stopper.best_epoch, float(self.stopper.best_fitness or 0.0)),
+                "last_step": self.last_step,
+                "gradients": gradients,
+            }
+        )
+
+    def save_model(self) -> bool:
+        """Nothing: the checkpoint is ours."""
+        return False
+
+    def save_metrics(self, metrics: Any) -> None:
+        """Nothing: the rows are in the checkpoint."""
+
+    def final_eval(self) -> None:
+        """Nothing: the model is scored from stored predictions, by another stage."""

@@ -1,0 +1,81 @@
+"""pipelines/prepare.py for detectors: photos, pages or frames with boxes, and clips where the project has them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.config import DetectionConfig
+
+if TYPE_CHECKING:
+    from assay.data.items import Bad, Item
+    from assay.data.workzone import ClipRow
+
+
+def main(cfg: DetectionConfig) -> dict[str, float]:
+    """Prepare the data set; returns its counts."""
+    from assay.data.detection import prepare
+    from assay.data.source import current_source
+    from assay.data.workzone import write_clips
+    from pipelines.recording import stage_run
+
+    data, dataset = Path(cfg.data), Path(cfg.build) / "dataset"
+    with stage_run(cfg, "prepare", sections=("project", "data", "prepare")) as run:
+        source = current_source(data, project=data.name)
+        run.data(source)
+        items, clips = _read(cfg, data)
+        counts = prepare(
+            _spare(items, cfg.prepare.scored_subset),
+            dataset,
+            classes=cfg.project.classes,
+            source=source,
+            near_duplicate_distance=cfg.prepare.near_duplicate_distance,
+        )
+        if clips is not None:
+            write_clips(dataset / "clips.csv", clips)
+            counts["clips"] = len(clips)
+        for name, value in counts.items():
+            run.metric(name, value)
+        for name in ("report.html", "report.json", "quarantine.csv"):
+            run.artifact(dataset / name)
+    print(
+        f"{dataset}/report.html: {counts['images']:.0f} images, {counts['quarantined']:.0f} files quarantined"
+    )
+    return counts
+
+
+def _read(cfg: DetectionConfig, data: Path) -> "tuple[Iterable[Item | Bad], list[ClipRow] | None]":
+    """The project's images, unusable clips among them, and its usable clips where it has some."""
+    how = cfg.prepare
+    common: Any = {"class_map": how.class_map, "ignore": how.ignore, "max_side": how.max_side}
+    if cfg.project.name == "documents":
+        from assay.data import documents
+
+        pages = documents.read(
+            data, **common, dpi=how.dpi, validation_share=how.validation_share, split_seed=how.split_seed
+        )
+        return pages, None
+    if cfg.project.name == "workzone":
+        from assay.data import workzone
+
+        clips, bad = workzone.clips(data)
+        return chain(workzone.read(data, **common), bad), clips
+    from assay.data import infrastructure
+
+    return infrastructure.read(data, **common), None
+
+
+def _spare(items: "Iterable[Item | Bad]", scored: str | None) -> "Iterator[Item | Bad]":
+    from assay.data.items import SPARE, Item
+
+    for item in items:
+        if (
+            scored
+            and isinstance(item, Item)
+            and item.split in ("val", "test")
+            and item.subset not in ("", scored)
+        ):
+            yield replace(item, split=SPARE)
+        else:
+            yield item
