@@ -43,8 +43,14 @@ class ConditionTraining(CropTraining):
     selection: Literal["last", "best"] = Field(
         description="which epoch is kept; best: on `validation_share` of the training photos, held out for it"
     )
-    validation_share: Fraction = Field(description="of the training photos' groups, for selection=best")
+    validation_share: float = Field(gt=0, lt=1, description="of the training photos, for selection=best")
     hard_examples: ReviewedLabels
+
+    @model_validator(mode="after")
+    def _patience_has_something_to_watch(self) -> "ConditionTraining":
+        if self.patience is not None and self.selection == "last":
+            raise ValueError("patience needs selection=best: without held-out photos no epoch is better")
+        return self
 
 
 class ConditionPreparation(Strict):

@@ -86,7 +86,7 @@ def embed_texts(name: str, weights: Weights, texts: Sequence[str]) -> Tensor:
     tokens = _tokenizer(name)(list(texts), padding=True, truncation=True, return_tensors="pt")
     with torch.no_grad():
         text = module.text_projection(module.text_model(**tokens).pooler_output)
-        return cast(Tensor, nn.functional.normalize(text, dim=1) * module.logit_scale.exp())
+        return nn.functional.normalize(text, dim=1) * module.logit_scale.exp()
 
 
 def folder_of(name: str) -> Path:

@@ -1,6 +1,7 @@
 """The condition classifier: a crop's image features, its object type and where it lies -> its condition."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,7 +40,7 @@ class ConditionHead(nn.Module):
         self.types = nn.Embedding(types, type_embedding) if type_embedding else None
         widths = [features + type_embedding + spatial, *hidden]
         layers: list[nn.Module] = []
-        for width, after in zip(widths, widths[1:], strict=False):
+        for width, after in pairwise(widths):
             layers += [nn.Linear(width, after), nn.ReLU(), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], classes))
 
