@@ -26,10 +26,19 @@ def test_pages_have_the_size_of_the_resolution(tmp_path):
 def test_a_page_is_drawn_dark_on_white_and_the_same_each_time(tmp_path):
     (page,) = render(write_pdf(tmp_path / "a.pdf"), dpi=72, max_side=1000)
     picture = Image.open(io.BytesIO(page.read()))
-    assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (200, 300))
-    assert picture.getpixel((5, 5)) == (255, 255, 255)
-    assert picture.getpixel((60, 145)) == (0, 0, 0)
+    assert (picture.format, picture.mode, picture.size) == ("PNG", "L", (200, 300))
+    assert (picture.getpixel((5, 5)), picture.getpixel((60, 145))) == (255, 0)
     assert page.read() == page.read()
+
+
+def test_a_page_with_colour_keeps_it(tmp_path):
+    drawn = canvas.Canvas(str(tmp_path / "a.pdf"), pagesize=(50, 50))
+    drawn.setFillColorRGB(0, 0, 1)
+    drawn.rect(0, 0, 25, 50, fill=1, stroke=0)
+    drawn.save()
+    (page,) = render(tmp_path / "a.pdf", dpi=72, max_side=1000)
+    picture = Image.open(io.BytesIO(page.read()))
+    assert [picture.getpixel((x, 10)) for x in (5, 45)] == [(0, 0, 255), (255, 255, 255)]
 
 
 def test_sizes_that_are_no_whole_pixels_are_what_is_drawn(tmp_path):
