@@ -61,7 +61,7 @@ def train_into(cfg: DetectionConfig, out: Path, *, work: Path, run: Run) -> dict
         select=cfg.train.select,
         seed=cfg.seed,
         work=work,
-        log=run.metric,
+        log=lambda name, value, epoch: _log(run, name, value, epoch, cfg.train.epochs),
     )
     facts = {"experiment": cfg.experiment.id, "profile": cfg.profile.name}
     with fresh_folder(out) as folder:
@@ -71,6 +71,12 @@ def train_into(cfg: DetectionConfig, out: Path, *, work: Path, run: Run) -> dict
         run.artifact(out / name)
     info: dict[str, Any] = read_json(out / "model.json")
     return info
+
+
+def _log(run: Run, name: str, value: float, epoch: int, epochs: int) -> None:
+    run.metric(name, value, epoch)
+    if name == "map50":
+        print(f"epoch {epoch} of {epochs}: mAP50 {value:.3f} on the val images", flush=True)
 
 
 def _weights(cfg: DetectionConfig) -> "DetectorWeights":

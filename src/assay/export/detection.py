@@ -38,21 +38,20 @@ def export_detector(detector: Detector, path: Path, *, metadata: Mapping[str, An
     import onnx
 
     size = detector.image_size
-    with for_export(detector.module) as module, quiet():
-        with tempfile.TemporaryDirectory() as scratch:
-            file = Path(scratch) / "model.onnx"
-            # the tracing exporter: ten times faster on this network than torch.export, and as exact (parity is checked)
-            torch.onnx.export(
-                _Deployed(module).eval(),
-                (torch.zeros(1, 3, size, size),),
-                str(file),
-                dynamo=False,
-                opset_version=OPSET,
-                input_names=["pixels"],
-                output_names=["raw"],
-                dynamic_axes={"pixels": {0: "batch"}, "raw": {0: "batch"}},
-            )
-            model = onnx.load(file)
+    with for_export(detector.module) as module, quiet(), tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "model.onnx"
+        # the tracing exporter: ten times faster on this network than torch.export, and as exact (parity is checked)
+        torch.onnx.export(
+            _Deployed(module).eval(),
+            (torch.zeros(1, 3, size, size),),
+            str(file),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["pixels"],
+            output_names=["raw"],
+            dynamic_axes={"pixels": {0: "batch"}, "raw": {0: "batch"}},
+        )
+        model = onnx.load(file)
     onnx.helper.set_model_props(model, {KEY: to_text(metadata)})
     with atomic_write(path) as temporary:
         onnx.save_model(model, temporary)

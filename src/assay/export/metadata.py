@@ -31,6 +31,32 @@ def describe(
     }
 
 
+def describe_detector(
+    info: Mapping[str, Any],
+    *,
+    source: Mapping[str, Any],
+    thresholds: Mapping[str, float],
+    nms_iou: float,
+) -> dict[str, Any]:
+    """Metadata of a detector's export.
+
+    info: model.json of the trained detector. source: SOURCE.yaml of its data. thresholds: the confidence from which a
+    box is shown, by class. nms_iou: of non-maximum suppression. Raises KeyError when `info` lacks what a predictor
+    needs.
+    """
+    needed = ("architecture", "classes", "image_size")
+    return {
+        "task": "detection",
+        **{key: info[key] for key in (*needed, "weights", "experiment", "seed")},
+        "input": "float32 NCHW, RGB, 0-255, scaled to fit and padded with grey 114 on both sides",
+        "output": "per anchor: centre x, centre y, width, height in px of the input, then one score 0-1 per class",
+        "nms_iou": nms_iou,
+        "source": {key: source.get(key) for key in ("project", "source", "content")},
+        "thresholds": dict(thresholds),
+        "versions": {name: version(name) for name in (*_PACKAGES, "ultralytics")},
+    }
+
+
 def to_text(metadata: Mapping[str, Any]) -> str:
     """The JSON text that goes inside a model file."""
     return json.dumps(metadata, sort_keys=True, ensure_ascii=False)

@@ -133,16 +133,15 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], list[str]]:
     allowed = [_found(name) for name in named]
     try:
         with torch.serialization.safe_globals(allowed):
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise UserError(f"weights file {path}: damaged or not a weights file ({_brief(error)})") from error
-    network: Any = (loaded.get("ema") or loaded.get("model")) if isinstance(loaded, dict) else loaded
+    network = (loaded.get("ema") or loaded.get("model")) if isinstance(loaded, dict) else loaded
     if not isinstance(network, nn.Module):
         raise UserError(f"weights file {path}: holds no network; expected Ultralytics' `model` or `ema`")
-    names = network.names.values() if isinstance(getattr(network, "names", None), dict) else []
-    return {name: tensor.float() for name, tensor in network.state_dict().items()}, [
-        str(name) for name in names
-    ]
+    known: Any = getattr(network, "names", None)
+    names = [str(name) for name in known.values()] if isinstance(known, dict) else []
+    return {name: tensor.float() for name, tensor in network.state_dict().items()}, names
 
 
 def download(architecture: str) -> tuple[dict[str, Tensor], list[str]] | None:

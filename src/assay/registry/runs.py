@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import UserError
 from assay.registry import store
-from assay.registry.versions import SERVED_BY, register
+from assay.registry.versions import register
 from assay.tracking import Bundle, find_bundles
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class SyncReport:
     problems: list[str] = field(default_factory=list)
 
 
-def sync(roots: Sequence[Path], *, mlruns: Path = store.MLRUNS, pyfunc: Path = SERVED_BY) -> SyncReport:
+def sync(roots: Sequence[Path], *, mlruns: Path = store.MLRUNS, pyfunc: Path | None = None) -> SyncReport:
     """Bring every bundle below `roots` into MLflow; `pyfunc` is the file that serves registered models.
 
     Runs of one model (its training, evaluation and export) become one MLflow run. Damaged bundles and
@@ -85,7 +85,7 @@ def _bring_in(
     report: SyncReport,
     *,
     mlruns: Path | None,
-    pyfunc: Path,
+    pyfunc: Path | None,
 ) -> None:
     from mlflow.exceptions import MlflowException
 

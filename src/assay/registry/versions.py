@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import UserError
+from assay.files import read_json
 from assay.tracking import Bundle
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-SERVED_BY = Path(__file__).parents[1] / "export" / "pyfunc.py"
+# The file that serves an export, by the task its metadata.json names; classifiers' names none.
+_EXPORT = Path(__file__).parents[1] / "export"
+SERVED_BY = {
+    "classification": _EXPORT / "pyfunc.py",
+    "detection": _EXPORT / "pyfunc_detection.py",
+    "condition": _EXPORT / "pyfunc_condition.py",
+}
 
 # What serving an export takes, at the versions it was verified with.
 _REQUIREMENTS = ("numpy", "pillow", "onnxruntime")
@@ -25,7 +32,7 @@ def register(
     *,
     run: str,
     experiment: str,
-    pyfunc: Path,
+    pyfunc: Path | None,
 ) -> list[str]:
     """Register the export that `bundle` asks for, once, and move its aliases there.
 
@@ -66,7 +73,7 @@ def _logged_model(
     *,
     run: str,
     experiment: str,
-    pyfunc: Path,
+    pyfunc: Path | None,
 ) -> str:
     """Id of the model logged for this bundle; one that a kill left half-made is replaced."""
     import mlflow
@@ -82,9 +89,14 @@ def _logged_model(
         mlflow.pyfunc.log_model(
             name=name,
             model_id=model.model_id,
-            python_model=str(pyfunc),
+            python_model=str(pyfunc or SERVED_BY[_task(files)]),
             artifacts={"export": str(files)},
             pip_requirements=[f"{package}=={metadata.version(package)}" for package in _REQUIREMENTS],
         )
     client.log_outputs(run, [LoggedModelOutput(model.model_id, step=0)])
     return str(model.model_id)
+
+
+def _task(export: Path) -> str:
+    path = export / "metadata.json"
+    return str(read_json(path).get("task", "classification")) if path.is_file() else "classification"

@@ -1,0 +1,58 @@
+"""pipelines/evaluate.py for detectors."""
+
+from pathlib import Path
+from typing import Any
+
+from assay.config import DetectionConfig
+
+
+def main(cfg: DetectionConfig) -> dict[str, Any]:
+    """Evaluate the trained detector beside the baseline; returns the summary of metrics.json."""
+    from assay.evaluation.boxes import write_boxes
+    from assay.evaluation.detection_comparison import compare
+    from assay.files import fresh_folder, write_json
+    from pipelines.detection.picturing import draw_report
+    from pipelines.detection.scoring import predict_all, score_one, splits_of, summarise, thresholds
+    from pipelines.recording import MODEL, baseline_as_experiment, model_tags, run_name, stage_run, trained_as
+
+    build = Path(cfg.build)
+    models = {"model": build / "model", "baseline": build / "baseline"}
+    info = trained_as(cfg, models["model"])
+    trained_as(baseline_as_experiment(cfg), models["baseline"])
+    with stage_run(
+        cfg, "evaluate", sections=MODEL, name=run_name(cfg), model_id=info["id"], tags=model_tags(cfg)
+    ) as run:
+        predictions = predict_all(cfg, models)
+        run.data(predictions.data)
+        run.tag("weights", info["weights"]["origin"])
+        scores = score_one(cfg, predictions, "model", run)
+        settings: Any = {
+            "thresholds": thresholds(cfg),
+            "draws": cfg.evaluate.bootstrap_draws,
+            "seed": cfg.seed,
+        }
+        comparison = {
+            split: compare(
+                predictions, "model", "baseline", split=split, main=cfg.project.main_metric, **settings
+            )
+            for split in splits_of(predictions)
+        }
+        with fresh_folder(build / "evaluation") as folder:
+            write_boxes(folder / "predictions.parquet", predictions)
+            write_json(folder / "metrics.json", scores)
+            write_json(folder / "comparison.json", comparison)
+            draw_report(
+                cfg,
+                folder,
+                predictions,
+                "model",
+                scores=scores,
+                comparison=comparison,
+                trained=models["model"],
+            )
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                run.artifact(path)
+        summary = summarise(cfg, scores, comparison, info, predictions.data["source"])
+        write_json(build / "metrics.json", summary)
+    print(f"{build}/evaluation/report.html: {summary['main']['name']} {summary['main']['value']:.3f}")
+    return summary

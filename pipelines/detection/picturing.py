@@ -1,0 +1,84 @@
+"""The pictures and the page of one evaluated detector."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.config import DetectionConfig
+
+if TYPE_CHECKING:
+    from assay.evaluation.boxes import BoxPredictions
+
+
+def draw_report(
+    cfg: DetectionConfig,
+    folder: Path,
+    predictions: "BoxPredictions",
+    model: str,
+    *,
+    scores: dict[str, Any],
+    comparison: dict[str, Any] | None,
+    trained: Path,
+) -> None:
+    """Write curves, galleries and report.html into `folder`; `trained` holds the model."""
+    import pandas as pd
+
+    from assay.data.images import read_image
+    from assay.environment import describe
+    from assay.evaluation.detection_plots import draw
+    from assay.evaluation.detection_report import write_report
+    from assay.evaluation.plots import plot_history
+    from assay.files import read_json
+    from pipelines.detection.scoring import not_comparable, thresholds
+
+    info, dataset, first = read_json(trained / "model.json"), Path(cfg.build) / "dataset", next(iter(scores))
+    figures = draw(
+        folder,
+        predictions,
+        model,
+        split=first,
+        thresholds=thresholds(cfg),
+        scores=scores[first]["all"],
+        load=lambda image: read_image(dataset / image),
+        seed=cfg.seed,
+    )
+    history = pd.read_csv(trained / "history.csv")
+    if len(history):
+        plot_history(folder / "history.png", history)
+        figures.append(("Training", folder / "history.png"))
+    machine, doubts = describe(), not_comparable(cfg, predictions.data["source"], info["weights"]["origin"])
+    published = cfg.experiment.published
+    warnings = []
+    if published and doubts and predictions.data["source"] == "original":
+        warnings.append(f"Not comparable with the published numbers: {', '.join(doubts)}.")
+    write_report(
+        folder / "report.html",
+        title=f"{cfg.project.title}: {cfg.experiment.title}",
+        data=predictions.data,
+        weights=info["weights"],
+        profile=cfg.profile.name,
+        seed=cfg.seed,
+        hardware=f"{machine['cpu']['model']}, {machine['cpu']['cores']} cores",
+        facts={
+            "experiment": cfg.experiment.id,
+            "architecture": info["architecture"],
+            "image size": f"{info['image_size']} px",
+            "epochs": f"{info['epochs_run']}, kept {info['best_epoch']} ({info['select']}, chosen on the val images)",
+            "training images": f"{info['images']['train']} and {info['images']['negatives']} reviewed negatives",
+            **{f"scaled: {key}": f"{old} → {new}" for key, (old, new) in cfg.profile.scaled.items()},
+        },
+        scores=scores,
+        comparison=comparison,
+        published=_shares(published) if published and not doubts else {},
+        figures=figures,
+        warnings=warnings,
+    )
+
+
+def _shares(published: Any) -> dict[str, Any]:
+    """Published rates as shares, whatever unit the source uses."""
+    names = ("map50", "map50_95", "precision", "recall")
+    found = {name: published.share(name) for name in names if published.share(name) is not None}
+    unit = 100 if published.unit == "percent" else 1
+    per_class = (published.model_extra or {}).get("per_class") or {}
+    shares = {label: {name: value / unit for name, value in row.items()} for label, row in per_class.items()}
+    return found | ({"per_class": shares} if shares else {})

@@ -1,0 +1,116 @@
+"""Predict once, score many times: shared by the evaluate stage and every job of a sweep."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.config import DetectionConfig
+
+if TYPE_CHECKING:
+    from assay.evaluation.boxes import BoxPredictions
+    from assay.tracking import Run
+
+
+def predict_all(cfg: DetectionConfig, models: dict[str, Path]) -> "BoxPredictions":
+    """Run every detector (name -> its folder) on the validation and test images."""
+    import pandas as pd
+
+    from assay.data.classification import read_manifest, source_of
+    from assay.data.images import read_image
+    from assay.data.progress import track
+    from assay.evaluation.boxes import BoxPredictions, rows_of
+    from assay.models.detector import load_detector
+    from assay.training.precision import start_torch
+
+    start_torch(cfg.seed)
+    dataset, how = Path(cfg.build) / "dataset", cfg.evaluate
+    manifest = read_manifest(dataset)
+    held_out = manifest[manifest["split"].isin(("val", "test"))].reset_index(drop=True)
+    truth = pd.read_parquet(dataset / "boxes.parquet")
+    tables, about = [], {}
+    for name, folder in models.items():
+        detector, info = load_detector(folder)
+        images = (read_image(dataset / image) for image in held_out["image"])
+        found = detector.predict(
+            images, confidence=how.min_score, nms_iou=how.inference.nms_iou, max_boxes=how.max_boxes
+        )
+        said = track(zip(held_out["image"], found, strict=True), f"{name} looks at images", len(held_out))
+        tables.append(rows_of(name, dict(said), detector.classes))
+        about[name] = {"hash": info["id"], **{key: info[key] for key in ("experiment", "profile", "weights")}}
+    return BoxPredictions(
+        boxes=pd.concat(tables, ignore_index=True),
+        truth=truth[truth["image"].isin(held_out["image"])].drop(columns="raw").reset_index(drop=True),
+        images=held_out[["image", "split", "group", "leak", "width", "height"]],
+        classes=tuple(cfg.project.classes),
+        models=about,
+        data=source_of(dataset),
+    )
+
+
+def thresholds(cfg: DetectionConfig) -> dict[str, float]:
+    """The confidence from which a box is shown, by class: fixed in the configuration, not chosen on these images."""
+    how = cfg.evaluate.inference
+    return {name: how.class_confidence.get(name, how.confidence) for name in cfg.project.classes}
+
+
+def splits_of(predictions: "BoxPredictions") -> list[str]:
+    """The scored splits: validation, whose numbers are published, then test."""
+    return [split for split in ("val", "test") if (predictions.images["split"] == split).any()]
+
+
+def score_one(cfg: DetectionConfig, predictions: "BoxPredictions", model: str, run: "Run") -> dict[str, Any]:
+    """Every metric of one model by split, on all images and without leaks; logged to the run."""
+    from assay.evaluation.detection import flat, score
+
+    scores = {}
+    for split in splits_of(predictions):
+        scores[split] = score(
+            predictions,
+            model,
+            split=split,
+            thresholds=thresholds(cfg),
+            draws=cfg.evaluate.bootstrap_draws,
+            seed=cfg.seed,
+        )
+        for part, prefix in (("all", f"{split}/"), ("without_leaks", f"{split}/without_leaks/")):
+            for name, value in flat(scores[split][part]).items():
+                run.metric(prefix + name, value)
+    return scores
+
+
+def not_comparable(cfg: DetectionConfig, source: str, weights: str) -> list[str]:
+    """Why a measured number does not stand beside the published one; empty where it does."""
+    reasons = [] if source == "original" else [f"{source} data"]
+    if cfg.model.pretrained and weights in ("random", "starter"):
+        reasons.append(f"{weights} weights instead of COCO's")
+    elif cfg.model.pretrained and weights == "file":
+        reasons.append("weights from a file, not the official ones")
+    return reasons + [f"{key} {old} -> {new}" for key, (old, new) in cfg.profile.scaled.items()]
+
+
+def summarise(
+    cfg: DetectionConfig,
+    scores: dict[str, Any],
+    comparison: dict[str, Any],
+    info: dict[str, Any],
+    source: str,
+) -> dict[str, Any]:
+    """What the final table shows and `dvc metrics` compares."""
+    first, main = next(iter(scores)), cfg.project.main_metric
+    part, against = scores[first], comparison[first]["all"]
+    difference = against[f"{main}_difference"]
+    return {
+        "experiment": cfg.experiment.id,
+        "profile": cfg.profile.name,
+        "model": info["id"],
+        "source": source,
+        "weights": info["weights"]["origin"],
+        "collapsed": part["all"]["collapsed"],
+        "main": {"name": f"{first} {main}", "n": part["all"]["n"], **part["all"][main]},
+        "without_leaks": {"n": part["without_leaks"]["n"], **part["without_leaks"][main]},
+        "by_split": {
+            split: {name: found["all"][name] for name in ("map50", "map50_95")}
+            for split, found in scores.items()
+        },
+        "against_baseline": f"{against['verdict']}: {100 * difference['value']:+.1f} points "
+        f"({100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}), p = {against['p']:.2g}",
+    }
