@@ -33,14 +33,7 @@ def apply_decisions(
         candidates, reviewed_by_human, reviewed_by_model, settled, relabelled, not_in_data (settled, but no such
         image is there), waiting_for_human, minutes_waiting.
     """
-    counting = ("human", "sample-truth") if sample_data else ("human",)
-    order = {kind: rank for rank, kind in enumerate(("sample-truth", "human"))}
-    settled: dict[str, Decision] = {}
-    for decision in sorted(
-        decisions, key=lambda d: (order.get(d.kind, -1), d.at)
-    ):  # a human's goes last and stays
-        if decision.kind in counting:
-            settled[decision.candidate] = decision
+    settled = settling(decisions, sample_data=sample_data)
     offered = set(candidates["candidate"])
     reasons = dict(zip(candidates["candidate"], candidates["reason"], strict=True))
     rows = [
@@ -74,6 +67,19 @@ def apply_decisions(
         "minutes_waiting": round(waiting * SECONDS_PER_DECISION / 60, 1),
     }
     return examples, summary
+
+
+def settling(decisions: Sequence[Decision], *, sample_data: bool) -> dict[str, Decision]:
+    """Candidate id -> the decision that settles it: the latest human one, or sample-truth where none was made."""
+    counting = ("human", "sample-truth") if sample_data else ("human",)
+    order = {kind: rank for rank, kind in enumerate(("sample-truth", "human"))}
+    settled: dict[str, Decision] = {}
+    for decision in sorted(
+        decisions, key=lambda d: (order.get(d.kind, -1), d.at)
+    ):  # a human's goes last and stays
+        if decision.kind in counting:
+            settled[decision.candidate] = decision
+    return settled
 
 
 def sample_truth(candidates: pd.DataFrame, truth: Path) -> list[Decision]:

@@ -29,6 +29,9 @@ class Decision(BaseModel):
         default="", description="hash of the model whose candidate was shown; empty if none was"
     )
     note: str = ""
+    objects: bool | None = Field(
+        default=None, description="whether any object of any class shows in the image; None: not said"
+    )
 
 
 def read_decisions(folder: Path, labels: Sequence[str]) -> list[Decision]:
@@ -95,7 +98,7 @@ def decisions_from_table(
     labels: Sequence[str],
     shown: str = "",
 ) -> list[Decision]:
-    """Turn a person's table (columns image, label, optionally note) into decisions.
+    """Turn a person's table (columns image, label, optionally note and objects: yes or no) into decisions.
 
     Args:
         rows: dictionaries, as csv.DictReader gives them.
@@ -106,7 +109,8 @@ def decisions_from_table(
         shown: hash of the model whose candidates were shown.
 
     Raises:
-        UserError: no reviewer, a missing column, an image that was not offered, an unknown label; names the row.
+        UserError: no reviewer, a missing column, an image that was not offered, an unknown label, objects neither yes
+            nor no; names the row.
     """
     if not reviewer.strip():
         raise UserError("reviewer: empty; say who decided")
@@ -132,6 +136,14 @@ def decisions_from_table(
                 at=now,
                 shown=shown,
                 note=row.get("note") or "",
+                objects=_yes_or_no(row.get("objects") or "", number),
             )
         )
     return decisions
+
+
+def _yes_or_no(said: str, number: int) -> bool | None:
+    answers = {"": None, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if said.strip().lower() not in answers:
+        raise UserError(f"row {number}: objects {said!r} is neither yes nor no; leave it empty if not sure")
+    return answers[said.strip().lower()]
