@@ -47,7 +47,7 @@ def scene(
     """
     page = Typesetter(rng, size).finish()
     picture = np.asarray(page.picture).copy()
-    placed = _place(rng, picture, page.sign_here, page.blank_from)
+    placed = place(rng, picture, page.sign_here, page.blank_from)
     for mark in placed:
         press(picture, mark)
     labelled = [mark for mark in placed if mark.label]
@@ -75,7 +75,7 @@ def press(page: NDArray[np.uint8], mark: Mark) -> None:
     below[...] = below * factor // 255
 
 
-def _place(
+def place(
     rng: np.random.Generator, page: NDArray[np.uint8], sign_here: list[tuple[float, float]], blank_from: float
 ) -> list[Mark]:
     """Choose marks and where they go: signatures mostly on their lines, stamps often over them, codes at the edges."""
@@ -117,7 +117,7 @@ def _place(
     codes = [_code(rng, page) for _ in range(int(rng.choice([0, 1, 2], p=[0.48, 0.42, 0.1])))]
     others = signatures + stamps
     codes = [
-        code for k, code in enumerate(codes) if not any(_overlap(code.box, o.box) for o in others + codes[:k])
+        code for k, code in enumerate(codes) if not any(overlap(code.box, o.box) for o in others + codes[:k])
     ]
     ink = signatures + stamps if rng.random() < 0.5 else stamps + signatures
     return placed + codes + ink
@@ -127,7 +127,7 @@ def _part(rng: np.random.Generator, several: list[Mark]) -> None:
     """Drop marks of one kind that lie on one another, in place: nobody could say where one ends."""
     for mark in several[::-1]:
         if (
-            any(_overlap(mark.box, other.box) for other in several if other is not mark)
+            any(overlap(mark.box, other.box) for other in several if other is not mark)
             and rng.random() < 0.85
         ):
             several.remove(mark)
@@ -203,7 +203,8 @@ def _lookalikes(rng: np.random.Generator, page: NDArray[np.uint8]) -> list[Mark]
     return found
 
 
-def _overlap(one: Box, other: Box) -> bool:
+def overlap(one: Box, other: Box) -> bool:
+    """Whether two boxes share any ground."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
@@ -310,3 +311,8 @@ def _visible(placed: list[Mark], boxes: list[Box], size: tuple[int, int]) -> lis
         if right - left >= _LEAST and bottom - top >= _LEAST:
             kept.append((mark.label, (round(left, 2), round(top, 2), round(right, 2), round(bottom, 2))))
     return kept
+
+
+def inside(box: Box, size: tuple[int, int]) -> Box:
+    """A box cut to the page."""
+    return max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(size[0])), min(box[3], float(size[1]))

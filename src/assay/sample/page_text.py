@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw as Draw
 
+    from assay.sample.pdf_paper import PdfPaper
+
 Ink = tuple[int, int, int]
 SIGNERS = ("For the company:", "The Seller", "Director", "Fait à Lyon", "Customer", "Signed by")
 
@@ -37,15 +39,21 @@ class Printed:
 
 
 class Typesetter:
-    """Fills one page from top to bottom; `unit` is the size of a letter of running text, px."""
+    """Fills one page from top to bottom; `unit` is the size of a letter of running text, px.
 
-    def __init__(self, rng: np.random.Generator, size: tuple[int, int]) -> None:
+    It draws on a picture, or on the page of a PDF where there is `paper`: the same page from the same `rng`.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, size: tuple[int, int], paper: "PdfPaper | None" = None
+    ) -> None:
         from PIL import Image, ImageDraw
 
         self.rng = rng
         self.width, self.height = size
         self.family = FAMILIES[rng.integers(len(FAMILIES))]
         self.cyrillic = self.family != "serif" and rng.random() < 0.25  # STIX has no Cyrillic bold
+        self.cyrillic = self.cyrillic and paper is None  # nor have the fonts every PDF reader brings along
         scale = {"serif": 1.12, "book": 0.92, "sans": 0.9, "mono": 0.86}[self.family]
         self.unit = max(self.height / 1024 * rng.uniform(10.5, 15) * scale, 5)
         self.left = self.width * rng.uniform(0.07, 0.14)
@@ -58,8 +66,8 @@ class Typesetter:
         self.justify = rng.random() < 0.45
         self.number = 0
         self.page = Printed(Image.new("RGB", size, (255, 255, 255)))
-        self.draw: Draw = ImageDraw.Draw(self.page.picture)
-        self.draw.fontmode = "L"
+        self.paper = paper
+        self.draw: Draw | PdfPaper = paper or ImageDraw.Draw(self.page.picture)
 
     def finish(self) -> Printed:
         """Set the page: a letterhead or title, blocks of text until it is as full as wanted, the footer."""
@@ -183,8 +191,11 @@ class Typesetter:
             if self.justify and k < lines - 1 and len(row) > 3:
                 gap = space + (room - used) / (len(row) - 1)
             for text, wide in row:
-                mask, across, down = word_mask(self.family, self.unit, text)
-                self.page.picture.paste(self.ink, (round(x) + across, round(self.y) + down), mask)
+                if self.paper:
+                    self.paper.text((x, self.y), text, self.ink, face, anchor="ls")
+                else:
+                    mask, across, down = word_mask(self.family, self.unit, text)
+                    self.page.picture.paste(self.ink, (round(x) + across, round(self.y) + down), mask)
                 x += wide + gap
             self.y += self.leading
             if not word:
@@ -282,7 +293,9 @@ class Typesetter:
             barcode(rng, self.draw, (self.left, self.y - 3 * self.unit), size)
 
 
-def logo(rng: np.random.Generator, draw: "Draw", box: tuple[float, float, float, float], colour: Ink) -> None:
+def logo(
+    rng: np.random.Generator, draw: "Draw | PdfPaper", box: tuple[float, float, float, float], colour: Ink
+) -> None:
     """A printed emblem: a lookalike of a stamp, flat and unturned."""
     x1, y1, x2, y2 = box
     middle, side = ((x1 + x2) / 2, (y1 + y2) / 2), x2 - x1
@@ -308,7 +321,7 @@ def logo(rng: np.random.Generator, draw: "Draw", box: tuple[float, float, float,
 
 
 def barcode(
-    rng: np.random.Generator, draw: "Draw", at: tuple[float, float], size: tuple[float, float]
+    rng: np.random.Generator, draw: "Draw | PdfPaper", at: tuple[float, float], size: tuple[float, float]
 ) -> None:
     """Upright bars: a lookalike of a QR code."""
     x, end = at[0], at[0] + size[0]
