@@ -66,7 +66,8 @@ def train_into(cfg: DetectionConfig, out: Path, *, work: Path, run: Run) -> dict
     facts = {"experiment": cfg.experiment.id, "profile": cfg.profile.name}
     with fresh_folder(out) as folder:
         save_detector(folder, trained.module, trained.info | facts)
-        pd.DataFrame(trained.history).rename_axis("epoch").to_csv(folder / "history.csv")
+        history = pd.DataFrame(trained.history)
+        history.set_axis(range(1, len(history) + 1)).rename_axis("epoch").to_csv(folder / "history.csv")
     for name in ("model.json", "history.csv"):
         run.artifact(out / name)
     info: dict[str, Any] = read_json(out / "model.json")

@@ -24,9 +24,8 @@ def draw_report(
 
     from assay.data.images import read_image
     from assay.environment import describe
-    from assay.evaluation.detection_plots import draw
+    from assay.evaluation.detection_plots import draw, plot_training
     from assay.evaluation.detection_report import write_report
-    from assay.evaluation.plots import plot_history
     from assay.files import read_json
     from pipelines.detection.scoring import not_comparable, thresholds
 
@@ -43,7 +42,7 @@ def draw_report(
     )
     history = pd.read_csv(trained / "history.csv")
     if len(history):
-        plot_history(folder / "history.png", history)
+        plot_training(folder / "history.png", history)
         figures.append(("Training", folder / "history.png"))
     machine, doubts = describe(), not_comparable(cfg, predictions.data["source"], info["weights"]["origin"])
     published = cfg.experiment.published

@@ -129,6 +129,24 @@ def plot_f1(
         _legend(axes)
 
 
+def plot_training(path: Path, history: pd.DataFrame) -> None:
+    """Losses on the training images and mAP on the validation images, by epoch.
+
+    history: one row per epoch; columns ending in _loss, map50 and map50_95.
+    """
+    epochs = np.arange(1, len(history) + 1)
+    with figure(path, 420) as drawn:
+        left, right = drawn.subplots(1, 2)
+        for index, name in enumerate(column for column in history if str(column).endswith("_loss")):
+            left.plot(epochs, history[name], label=str(name).removesuffix("_loss"), **_look(index))
+        left.set(xlabel="epoch", ylabel="training loss")
+        for index, (name, shown) in enumerate((("map50", "mAP50"), ("map50_95", "mAP50-95"))):
+            right.plot(epochs, history[name], label=shown, **_look(index))
+        right.set(xlabel="epoch", ylabel="on the val images", ylim=(-0.01, 1.01))
+        for axes in (left, right):
+            axes.legend(fontsize=10)
+
+
 def plot_box_confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
     """Counts coloured by their share of the row. matrix: `outcomes.confusion`, (K + 1, K + 1)."""
     counts = np.asarray(matrix)
