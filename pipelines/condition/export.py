@@ -17,12 +17,8 @@ def main(cfg: ConditionConfig) -> dict[str, Any]:
 
     from assay.data.condition import labels_of, read_manifest
     from assay.data.source import read_source
-    from assay.export.condition import (
-        ConditionPredictor,
-        check_condition_parity,
-        describe,
-        export_condition,
-    )
+    from assay.export.condition import check_condition_parity, describe, export_condition
+    from assay.export.condition_predictor import ConditionPredictor
     from assay.export.latency import latency
     from assay.export.parity import ParityError
     from assay.files import fresh_folder, write_json

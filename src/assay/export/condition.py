@@ -1,7 +1,6 @@
-"""Export of a condition classifier: one ONNX file, its use without torch, and the proof that it answers alike."""
+"""Export of a condition classifier: one ONNX file, and the proof that it answers as the model does."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from assay.data.images import fit
-from assay.errors import UserError
+from assay.export.condition_predictor import ConditionPredictor
 from assay.export.metadata import KEY, to_text
-from assay.export.onnx import OPSET, _quiet
+from assay.export.onnx import OPSET, quiet
 from assay.export.parity import ParityError, odd_images
 from assay.export.predictor import Image, pixels_of
-from assay.files import atomic_write, read_json, write_json
+from assay.files import atomic_write, write_json
 from assay.models.backbones import SIDE
 from assay.models.condition import ConditionClassifier, to_pixels
 
-FILE = "model.onnx"
 _FROM_MODEL = (
     *("backbone", "architecture", "classes", "object_types", "spatial_features", "image_size"),
     *("head", "weights", "experiment", "seed"),
@@ -57,14 +55,14 @@ def describe(info: Mapping[str, Any], *, source: Mapping[str, Any]) -> dict[str,
 def export_condition(module: ConditionClassifier, path: Path, *, metadata: Mapping[str, Any]) -> None:
     """Write `module` to `path` for any batch size.
 
-    Inputs are pixels, types and spatial; an input that the head does not read is not in the file.
+    Inputs are pixels, types and spatial; one that nothing in the graph reads is not in the file.
     """
     import onnx
 
     spatial = len(metadata["spatial_features"])
     example = (torch.zeros(2, 3, SIDE, SIDE), torch.zeros(2, dtype=torch.long), torch.zeros(2, spatial))
     batch = torch.export.Dim("batch")
-    with _quiet():
+    with quiet():
         program = torch.onnx.export(
             _Deployed(module).cpu().eval(),
             example,
@@ -83,85 +81,6 @@ def export_condition(module: ConditionClassifier, path: Path, *, metadata: Mappi
     onnx.helper.set_model_props(model, {KEY: to_text(metadata)})
     with atomic_write(path) as temporary:
         onnx.save_model(model, temporary)
-
-
-@dataclass(frozen=True)
-class ConditionPredictor:
-    """A loaded export; runs without torch. metadata: see `describe`."""
-
-    metadata: Mapping[str, Any]
-    session: Any
-
-    @classmethod
-    def load(cls, folder: Path, *, threads: int | None = None) -> "ConditionPredictor":
-        """Load the export in `folder`; threads: CPU threads of one prediction, None = all cores.
-
-        Raises UserError when a file is missing or damaged, or when the two are of different exports.
-        """
-        import onnxruntime
-
-        path = folder / FILE
-        for needed in (path, folder / "metadata.json"):
-            if not needed.is_file():
-                raise UserError(f"{needed}: not found; run the export stage to write it")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.log_severity_level = 3
-        try:
-            metadata = read_json(folder / "metadata.json")
-            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the runtime's exceptions share no base class
-            raise UserError(
-                f"{folder}: cannot be loaded ({str(error)[:200]}); run the export stage again"
-            ) from error
-        if session.get_modelmeta().custom_metadata_map.get(KEY, "") != to_text(metadata):
-            raise UserError(
-                f"{path}: not the export that metadata.json describes; run the export stage again"
-            )
-        return cls(metadata, session)
-
-    @property
-    def classes(self) -> list[str]:
-        """Class names, in the order of the probability columns."""
-        return list(self.metadata["classes"])
-
-    def predict(
-        self, crops: Sequence[Image], object_types: Sequence[str], spatial: NDArray[Any], *, batch: int = 32
-    ) -> NDArray[np.float32]:
-        """Class probabilities (N, C).
-
-        crops: boxes cut out of photos, of any size, as paths or uint8 arrays. object_types: a name each.
-        spatial: (N, numbers) in the order of metadata["spatial_features"].
-        Raises UserError for an unreadable file, an unknown type, or numbers that are missing.
-        """
-        types = self._types(object_types)
-        wanted = len(self.metadata["spatial_features"])
-        numbers = (
-            np.asarray(spatial, np.float32).reshape(len(crops), -1) if wanted else np.zeros((len(crops), 0))
-        )
-        if numbers.shape[1] != wanted or not np.isfinite(numbers).all() or len(types) != len(crops):
-            raise UserError(
-                f"spatial {numbers.shape} and {len(types)} types for {len(crops)} crops: expected finite "
-                f"{', '.join(self.metadata['spatial_features']) or 'nothing'} for each"
-            )
-        asked = {part.name for part in self.session.get_inputs()}
-        parts = [np.empty((0, len(self.classes)), np.float32)]
-        for start in range(0, len(crops), batch):
-            end = start + batch
-            pixels = np.stack([fit(pixels_of(crop), SIDE) for crop in crops[start:end]])
-            fed = {
-                "pixels": np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32),
-                "types": types[start:end],
-                "spatial": numbers[start:end].astype(np.float32),
-            }
-            parts += self.session.run(["probabilities"], {key: fed[key] for key in asked})
-        return np.concatenate(parts)
-
-    def _types(self, names: Sequence[str]) -> NDArray[np.int64]:
-        known = {name: index for index, name in enumerate(self.metadata["object_types"])}
-        if unknown := sorted(set(names) - set(known)):
-            raise UserError(f"object type {unknown[0]!r}: expected one of {', '.join(known)}")
-        return np.array([known[name] for name in names], np.int64)
 
 
 def check_condition_parity(

@@ -46,7 +46,11 @@ class ConditionHead(nn.Module):
 
     def forward(self, features: Tensor, types: Tensor, spatial: Tensor) -> Tensor:
         """Logits."""
-        parts = [features, *([self.types(types)] if self.types is not None else []), spatial]
+        parts = [features]
+        if self.types is not None:
+            parts.append(self.types(types))
+        if spatial.shape[1]:  # an input of no columns would still be asked for in an export
+            parts.append(spatial)
         return cast(Tensor, self.layers(torch.cat(parts, dim=1)))
 
 
