@@ -18,7 +18,7 @@ from PIL import Image
 
 from assay.data.duplicates import Pair, groups, near_pairs
 from assay.data.images import BadImage, Pixels, decode
-from assay.data.items import POOL, SPLITS, Bad, Box, Item
+from assay.data.items import POOL, SPARE, SPLITS, Bad, Box, Item
 from assay.data.progress import track
 from assay.data.source import NAME, write_source_file
 from assay.errors import UserError
@@ -350,7 +350,7 @@ def _counts(
 
 
 def _across(one: str, other: str) -> bool:
-    return one != other and POOL not in (one, other)
+    return one != other and not {POOL, SPARE} & {one, other}
 
 
 def _pair(manifest: pd.DataFrame, first: int, second: int) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Generated data in the originals' layout, the embedded default: one lock file, the same bytes."""
 
-from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from assay.errors import UserError
+
+_PROJECTS = ("cherry", "documents", "infrastructure", "workzone")
 
 
 def make_sample(project: str, data_root: Path) -> Path:
@@ -18,11 +21,10 @@ def make_sample(project: str, data_root: Path) -> Path:
             f"project {project!r} has no sample data; there is one for: {', '.join(sorted(makers))}"
         )
     folder = data_root / project
-    makers[project](folder)
+    import_module(f"assay.sample.{project}").make(folder)
     return folder
 
 
-def _makers() -> dict[str, Callable[[Path], None]]:
-    from assay.sample import cherry
-
-    return {"cherry": cherry.make}
+def _makers() -> list[str]:
+    """Projects whose generator is here: assay.sample.<project> with a function make(folder)."""
+    return [name for name in _PROJECTS if find_spec(f"assay.sample.{name}") is not None]
