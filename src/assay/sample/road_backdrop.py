@@ -1,7 +1,7 @@
 """Sky, ground and road below everything else, and the lens in front of it: rain, glare, bonnet, noise."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
@@ -53,7 +53,8 @@ class Road:
 
 def paint(camera: Camera, road: Road, clouds: int) -> None:
     """Paint sky, skyline, ground and road markings into an empty picture; `clouds` seeds their places."""
-    _sky(camera, clouds)
+    size = (camera.width, camera.height)
+    np.copyto(camera.image, _sky(size, camera.weather, camera.horizon, clouds))
     horizon = min(max(int(camera.horizon), 1), camera.height - 2)
     image, weather = camera.image, camera.weather
     for at, wide, high in road.skyline:  # far away: it doesn't come nearer within a clip
@@ -81,10 +82,11 @@ def paint(camera: Camera, road: Road, clouds: int) -> None:
     _grain(camera, horizon)
 
 
-def _sky(camera: Camera, clouds: int) -> None:
+@lru_cache(maxsize=2)
+def _sky(size: tuple[int, int], weather: Weather, horizon: float, clouds: int) -> Picture:
     """A gradient with clouds, painted at an eighth of the size: nothing in it is sharp."""
-    weather, height, width = camera.weather, max(camera.height // 8, 2), max(camera.width // 8, 2)
-    share = np.clip((np.arange(height) + 0.5) * 8 / max(camera.horizon, 1.0), 0, 1)[:, None]
+    width, height = max(size[0] // 8, 2), max(size[1] // 8, 2)
+    share = np.clip((np.arange(height) + 0.5) * 8 / max(horizon, 1.0), 0, 1)[:, None]
     sky = (np.array(weather.sky_top) * (1 - share) + np.array(weather.sky_low) * share)[:, None]
     rng = np.random.default_rng(clouds)
     small = np.zeros((24, 64), np.uint8)
@@ -98,7 +100,7 @@ def _sky(camera: Camera, clouds: int) -> None:
     mask = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)[..., None] / 256
     white = np.array(mix((252, 252, 252), weather.haze, 0.3 if weather.clouds < 0.8 else 0.75))
     blended = (sky + (white - sky) * mask).astype(np.uint8)
-    cv2.resize(blended, (camera.width, camera.height), dst=camera.image, interpolation=cv2.INTER_LINEAR_EXACT)
+    return np.asarray(cv2.resize(blended, size, interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
 
 
 def _markings(camera: Camera, road: Road, start: float, end: float) -> None:
@@ -121,6 +123,9 @@ def _noise(height: int, width: int) -> Picture:
     return np.random.default_rng(7).integers(0, 9, (height * 2, width * 2, 1), dtype=np.uint8).repeat(3, 2)
 
 
+_BIAS = 16  # added with the grain and taken off again: OpenCV adds unsigned bytes fastest
+
+
 @cache
 def _tar_grain() -> NDArray[np.int16]:
     """A periodic texture of the ground, 256 x 256 cells of 6 cm."""
@@ -139,14 +144,12 @@ def _grain(camera: Camera, horizon: int) -> None:
         16
     )
     z = ((depth + np.float32(camera.z)) * np.float32(6)).astype(np.int32) & 255
-    grain = _tar_grain()[z[:, None], x.astype(np.int32) & 255].repeat(2, 1)[:, : camera.width]
-    grain = (
-        grain * np.clip(10 / depth, 0.1, 1).astype(np.float32)[:, None]
-    )  # what is finer than a pixel evens out
+    fade = np.clip(2560 / depth, 26, 256).astype(np.int16)  # what is finer than a pixel evens out
+    grain = (_tar_grain()[z[:, None], x.astype(np.int32) & 255] * fade[:, None] >> 8) + np.int16(_BIAS)
+    plane = grain.astype(np.uint8).repeat(2, 1)[:, : camera.width]
     ground = camera.image[first:]
-    np.copyto(
-        ground, np.clip(ground.astype(np.int16) + grain.astype(np.int16)[..., None], 0, 255).astype(np.uint8)
-    )
+    cv2.add(ground, cv2.merge([plane] * 3), dst=ground)
+    cv2.subtract(ground, np.full((1, 3), float(_BIAS)), dst=ground)
 
 
 def lens(camera: Camera, *, moment: int, bonnet: Colour | None, noise: bool) -> None:

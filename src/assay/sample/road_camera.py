@@ -110,11 +110,23 @@ class Camera:
 
     def face(self, points: Iterable[Point], colour: Colour, *, convex: bool = True, lit: bool = True) -> None:
         """Fill a flat face with corners in the world; `lit` False = a lamp, which neither light nor haze dims."""
+        camera_x, camera_z, bend, focal = self.x, self.z, self.bend, self.focal
+        middle, horizon, eye = self.middle, self.horizon, self.eye
         corners, nearest = [], 1e9
-        for x, y, z in points:
-            u, v = self.project(x, y, z)
-            nearest = min(nearest, z)
-            corners.append((int(_SUBPIXEL * _limited(u)), int(_SUBPIXEL * _limited(v))))
+        for x, y, z in points:  # `project`, written out: half of a picture's time is spent here
+            distance = z - camera_z
+            if distance < NEAR:  # noqa: PLR1730 - a call of max() costs as much as the rest of the line
+                distance = NEAR
+            scale = focal / distance
+            u = middle + scale * (x - camera_x + bend * distance * distance)
+            v = horizon + scale * (eye - y)
+            if not -_LIMIT < u < _LIMIT:
+                u = -_LIMIT if u < 0 else _LIMIT
+            if not -_LIMIT < v < _LIMIT:
+                v = -_LIMIT if v < 0 else _LIMIT
+            corners.append((int(_SUBPIXEL * u), int(_SUBPIXEL * v)))
+            if z < nearest:  # noqa: PLR1730
+                nearest = z
         tone = (
             self.tone(colour, nearest)
             if lit
@@ -195,10 +207,6 @@ class Pen:
             blue = blue * light[2] * rest + haze[2] * share
         tone = (min(255, int(red)), min(255, int(green)), min(255, int(blue)))
         cv2.fillConvexPoly(self.camera.image, corners, tone, cv2.LINE_AA, 4)
-
-
-def _limited(value: float) -> float:
-    return -_LIMIT if value < -_LIMIT else _LIMIT if value > _LIMIT else value
 
 
 def _steps(z0: float, z1: float, camera_z: float) -> list[float]:

@@ -62,6 +62,7 @@ def plan(
     rng: np.random.Generator,
     *,
     theme: str | None = None,
+    place: str | None = None,
     weather: str | None = None,
     zone: tuple[float, float] | None = None,
 ) -> Plan:
@@ -70,6 +71,7 @@ def plan(
     Args:
         rng: decides what the arguments leave open.
         theme: one of `THEMES`.
+        place: city, suburb or highway.
         weather: one of `road_backdrop.WEATHERS`.
         zone: where a work zone begins and ends, metres along the road.
     """
@@ -85,7 +87,7 @@ def plan(
             )
         )
         weather = str(rng.choice(names, p=shares))
-    place = str(rng.choice(["city", "suburb", "highway"], p=[0.45, 0.33, 0.22]))
+    place = place or str(rng.choice(["city", "suburb", "highway"], p=[0.45, 0.33, 0.22]))
     road, camera_x = _road(rng, place)
     things = list(_surroundings(rng, place, road))
     closed = theme == "work_zone"

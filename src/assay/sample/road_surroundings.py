@@ -54,7 +54,7 @@ def _windows(pen: Pen, thing: Thing, inner: float, outer: float) -> None:
     for floor in range(floors):
         y0 = 0.9 + 3.1 * floor
         y1 = min(y0 + 1.6, height - 0.6)
-        if pen.pixels * 1.2 < 5 and thing.z > camera.z + 60:  # far: one band per floor
+        if thing.z > camera.z + 45:  # far: one band per floor
             camera.face(
                 (
                     (inner, y0, thing.z),
@@ -68,7 +68,7 @@ def _windows(pen: Pen, thing: Thing, inner: float, outer: float) -> None:
         count = max(1, int(length / spacing))
         for k in range(count):
             z = thing.z + (k + 0.5) * length / count
-            if z - 0.6 > camera.z + 1.5 and z < camera.z + 110:
+            if z - 0.6 > camera.z + 1.5 and z < camera.z + 80:
                 camera.face(
                     (
                         (inner, y0, z - 0.55),
@@ -117,7 +117,8 @@ def tree(pen: Pen, thing: Thing, _time: float) -> None:
         return
     y = height - radius
     sway = thing.vary[1] - 0.5
-    for part, (dx, dy, size) in enumerate(_BLOBS):
+    near = pen.pixels * radius > 14
+    for part, (dx, dy, size) in enumerate(_BLOBS if near else _BLOBS[:4]):
         pen.oval(
             (dx + 0.3 * sway * (part % 3)) * radius,
             y + dy * radius,
@@ -125,7 +126,7 @@ def tree(pen: Pen, thing: Thing, _time: float) -> None:
             0.66 * size * radius,
             shade(leaves, 0.66 + 0.1 * dy),
         )
-    if pen.pixels * radius > 10:
+    if near:
         for part, (dx, dy, size) in enumerate(_BLOBS):
             r = 0.36 * size * radius
             pen.oval(

@@ -90,7 +90,7 @@ def _object(rng: np.random.Generator, kind: str, x: float, z: float) -> Thing:
 
 def _stored_cones(rng: np.random.Generator, road: Road) -> Iterator[Thing]:
     """Cones that close nothing: a huddle on the pavement, a pair before a garage, one forgotten at the kerb."""
-    for _ in range(int(rng.integers(2, 5))):
+    for _ in range(int(rng.integers(3, 7))):
         x, z = road.right + between(rng, 0.6, 3.4), between(rng, 8, 150)
         if rng.random() < 0.3:
             x = road.left - between(rng, 0.6, 3.0)
@@ -112,13 +112,13 @@ def _ordinary_signs(rng: np.random.Generator, road: Road) -> Iterator[Thing]:
 
 
 def _orange_lorries(rng: np.random.Generator, road: Road) -> Iterator[Thing]:
-    for k in range(int(rng.integers(1, 4))):
+    for k in range(int(rng.integers(2, 6))):
         parked = rng.random() < 0.6
         speed = 0.0 if parked else -9.0 if road.middle is not None else 9.0
         yield Thing(
             "lorry",
             road.right - 1.6 if parked else -1.8,
-            between(rng, 10, 30) + 34 * k,
+            between(rng, 9, 26) + 24 * k,
             colour=pick(rng, LOOKALIKE_ORANGE),
             vary=vary(rng),
             speed=speed,
@@ -127,7 +127,7 @@ def _orange_lorries(rng: np.random.Generator, road: Road) -> Iterator[Thing]:
 
 
 def _orange_things(rng: np.random.Generator, road: Road) -> Iterator[Thing]:
-    for _ in range(int(rng.integers(5, 12))):
+    for _ in range(int(rng.integers(8, 19))):
         kind = str(rng.choice(["bin", "tarp", "banner", "hydrant", "walker", "parcel"]))
         x = road.right + between(rng, 0.5, 3.2)
         if rng.random() < 0.35:
