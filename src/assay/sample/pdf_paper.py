@@ -5,6 +5,7 @@ page looks alike in both. Nothing is compressed but pictures, and those by run l
 """
 
 import zlib
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ class PdfPaper:
         """One line of text; the anchor's first letter is l, m or r, its second s (baseline) or m (middle)."""
         from reportlab.pdfbase.pdfmetrics import stringWidth
 
-        wanted = font.getlength(text)
+        wanted = _length(font, text)
         text = _LATIN.get(text, text)
         name, size = _FONTS[Path(str(font.path)).stem], font.size * _POINT
         x = xy[0] - wanted * {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]]
@@ -151,6 +152,11 @@ class PdfPaper:
             self._pen(outline, width)
         if fill is not None:
             self.canvas.setFillColorRGB(*(round(part / 255, 4) for part in fill))
+
+
+@lru_cache(maxsize=20_000)
+def _length(font: "FreeTypeFont", text: str) -> float:
+    return font.getlength(text)
 
 
 def _packed(pixels: bytes) -> bytes:
