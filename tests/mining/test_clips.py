@@ -13,7 +13,7 @@ from assay.data.clips import BadClip
 from assay.errors import UserError
 from assay.files import fresh_folder
 from assay.mining.clip_table import COLUMNS, assemble, statistics
-from assay.mining.clips import ClipSettings, clip_key, mine_clips
+from assay.mining.clips import ClipSettings, clip_key, minable_clips, mine_clips
 
 # A fake clip is a text file: per frame the number of cones and of message boards it shows.
 ZONE = [(0, 0)] * 4 + [(6, 1)] * 20 + [(2, 0)] * 4
@@ -260,6 +260,24 @@ def test_real_files_that_are_no_clips_are_set_aside(project):
         "videos/gone.mp4",
     ]
     assert [reason.split(":")[0] for _, reason in mined.quarantine] == ["not a video", "no such file"]
+
+
+def test_clips_of_a_recording_with_a_held_out_frame_are_not_mined():
+    clips = pd.DataFrame(
+        {
+            "clip": ["a_1", "a_2", "b_1", "c_f", "d"],
+            "recording": ["a", "a", "b", "c_f", "d"],
+        }
+    )
+    manifest = pd.DataFrame(
+        {
+            "split": ["val", "train", "test", "val"],
+            "source": ["frames/val/a_1_f000010.jpg", "x/b_1_f000002.jpg", "x/c_f_f000002.jpg", "x/d.jpg"],
+        }
+    )
+    assert minable_clips(clips, manifest)["clip"].tolist() == ["b_1", "d"]
+    none = manifest.iloc[:0]
+    assert len(minable_clips(clips, none)) == 5
 
 
 def settings_of(project):

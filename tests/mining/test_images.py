@@ -179,6 +179,14 @@ def test_nor_is_what_shows_the_same_as_a_held_out_one():
     assert minable(images)["image"].str[-5].tolist() == ["2", "5"]
 
 
+def test_a_flight_is_no_near_duplicate_where_the_manifest_tells_them_apart():
+    images = manifest(4, split=["train", "train", "val", "pool"], group="flight", alike=["a", "b", "b", "a"])
+    assert minable(images)["image"].str[-5].tolist() == ["0", "3"]
+    detector = FakeDetector({k: [(A, "drain", 0.3 + 0.04 * k)] for k in range(4)})
+    table = rank(minable(images), detector, truth((0, "drain", A)))
+    assert table["image"].str[-5].tolist() == ["3"] and table["group_size"].tolist() == [2]
+
+
 def test_no_images_and_no_candidates_are_empty_tables(tmp_path):
     table = rank(manifest(2), FakeDetector({}))
     assert len(table) == 0 and "boxes" in table

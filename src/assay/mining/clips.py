@@ -10,6 +10,7 @@ import hashlib
 import heapq
 import io
 import json
+import re
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,6 +30,7 @@ from assay.mining.timeline import FrameState, Rules, Timeline, as_row
 
 TIMELINE, ROWS = "timeline.csv", "rows.json"
 JPEG_QUALITY = 90
+_FRAME = re.compile(r"_f\d+$")
 _FORMAT = 1  # of a finished folder; raise it when what a clip's result holds changes
 
 Frames = Iterator[tuple[int, float, np.ndarray]]  # number, seconds, uint8 (H, W, 3) RGB
@@ -75,6 +77,21 @@ class UnusableClip(Exception):  # noqa: N818 - it names a state of the file
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def minable_clips(clips: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
+    """The clips that may be mined: those of a recording from which no frame is held out.
+
+    Args:
+        clips: clip, recording, as clips.csv lists them.
+        manifest: split and source of every image of the prepared data set; a frame is called <clip>_f<frame>.
+    """
+    held_out = manifest.loc[manifest["split"].isin(("val", "test")), "source"].map(
+        lambda name: Path(name).stem
+    )
+    frames = set(held_out[held_out.str.contains(_FRAME)].str.replace(_FRAME, "", regex=True))
+    taken = clips.loc[clips["clip"].isin(frames), "recording"]
+    return clips[~clips["clip"].isin(frames) & ~clips["recording"].isin(taken)].reset_index(drop=True)
 
 
 def mine_clips(

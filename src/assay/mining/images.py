@@ -46,15 +46,21 @@ class _Finding:
 
 
 def minable(manifest: pd.DataFrame) -> pd.DataFrame:
-    """The images that may be mined: of the training set and the pool, and joined to nothing that is held out.
+    """The images that may be mined: of the training set and the pool, and showing nothing that a held-out one shows.
 
     Args:
-        manifest: image, split, group, sha256 of every image; a group holds near-duplicates too.
+        manifest: image, split, sha256 and group of every image; where it has a column `alike` (identical and
+            near-duplicate pictures, without the flight or document that joins a whole recording), that one decides.
     """
     held_out = manifest["split"].isin(HELD_OUT)
-    same = manifest["group"].isin(manifest.loc[held_out, "group"]) & (manifest["group"] != "")
+    alike = _alike(manifest)
+    same = alike.isin(alike[held_out]) & (alike != "")
     copies = manifest["sha256"].isin(manifest.loc[held_out, "sha256"])
     return manifest[~held_out & ~same & ~copies].reset_index(drop=True)
+
+
+def _alike(images: pd.DataFrame) -> pd.Series:
+    return images["alike"] if "alike" in images else images["group"]
 
 
 def rank_images(
@@ -81,11 +87,11 @@ def rank_images(
       uncertain band's lower end; surprise = its score.
     - uncertain: the image's best box scores within the band; surprise = 1 - 2 * |score - .5|.
 
-    Of images that show the same thing (one group) the most surprising is shown. Where there are more than fit, the
+    Of images that show the same thing (see `minable`) the most surprising is shown. Where there are more than fit, the
     reasons take turns.
 
     Args:
-        images: rows with image, split, group, sha256 and optionally source; never held-out ones, see `minable`.
+        images: rows with image, split, group, sha256 and optionally alike and source; never held-out ones, see `minable`.
         detector: what finds boxes.
         load: image -> uint8 (H, W, 3) RGB.
         truth: labelled boxes: image, label, x1, y1, x2, y2 (px), ignore. Images of the pool have no labels; in one of
@@ -116,9 +122,12 @@ def rank_images(
         image: rows[["x1", "y1", "x2", "y2"]].to_numpy(float) for image, rows in regions.groupby("image")
     }
     views = _two_views(names, detector, load, confidence=low, nms_iou=nms_iou, max_boxes=max_boxes)
-    sizes = images.groupby("group")["image"].transform("size").where(images["group"] != "", 1)
+    alike = _alike(images)
+    sizes = images.groupby(alike)["image"].transform("size").where(alike != "", 1)
     rows = []
-    for image, size, (plain, mirrored) in zip(images.to_dict("records"), sizes, views, strict=True):
+    for image, same, size, (plain, mirrored) in zip(
+        images.to_dict("records"), alike, sizes, views, strict=True
+    ):
         name = image["image"]
         labels = marked[name] if image["split"] == "train" else None
         finding = _finding(
@@ -137,7 +146,7 @@ def rank_images(
                 "split": image["split"],
                 "label": "" if labels is None else "+".join(sorted({classes[k] for k in _ids(labels)})),
                 "about": finding.about,
-                "group": image["group"] or name,
+                "group": same or name,
                 "group_size": int(size),
                 "reason": finding.reason,
                 "surprise": round(finding.surprise, 6),
