@@ -48,10 +48,11 @@ def _clips(
 ) -> "tuple[pd.DataFrame, dict[str, float]]":
     import pandas as pd
 
+    from assay.data.classification import read_manifest
     from assay.data.images import read_image
     from assay.mining.boxes_page import write_boxes_page
     from assay.mining.clip_table import assemble
-    from assay.mining.clips import ClipSettings, mine_clips
+    from assay.mining.clips import ClipSettings, minable_clips, mine_clips
     from assay.mining.timeline import rules_from
 
     how, dataset = cfg.mine, Path(cfg.build) / "dataset"
@@ -64,7 +65,7 @@ def _clips(
         **how.model_dump(include={"stride", "cap", "score_range", "gate", "verifier"}),
     )
     mined = mine_clips(
-        pd.read_csv(dataset / "clips.csv", dtype={"clip": str}),
+        minable_clips(pd.read_csv(dataset / "clips.csv", dtype={"clip": str}), read_manifest(dataset)),
         Path(cfg.data),
         detector,
         Path("runs/mining") / cfg.project.name,

@@ -50,9 +50,9 @@ def _read(cfg: DetectionConfig, data: Path) -> "tuple[Iterable[Item | Bad], list
     how = cfg.prepare
     common: Any = {"class_map": how.class_map, "ignore": how.ignore, "max_side": how.max_side}
     if cfg.project.name == "documents":
-        from assay.data import documents
+        from assay.data.documents import read as read_pages
 
-        pages = documents.read(
+        pages = read_pages(
             data, **common, dpi=how.dpi, validation_share=how.validation_share, split_seed=how.split_seed
         )
         return pages, None
@@ -61,9 +61,9 @@ def _read(cfg: DetectionConfig, data: Path) -> "tuple[Iterable[Item | Bad], list
 
         clips, bad = workzone.clips(data)
         return chain(workzone.read(data, **common), bad), clips
-    from assay.data import infrastructure
+    from assay.data.infrastructure import read as read_photos
 
-    return infrastructure.read(data, **common), None
+    return read_photos(data, **common), None
 
 
 def _spare(items: "Iterable[Item | Bad]", scored: str | None) -> "Iterator[Item | Bad]":

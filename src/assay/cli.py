@@ -45,7 +45,7 @@ def data(
     from assay.data.fetch import fetch
     from assay.sample import make_sample
 
-    for name in [project] if project else _projects():
+    for name in [project] if project else _data_folders():
         target = DATA / name
         if source == "original":
             counts = fetch(name, DATA, mirror=Path(mirror) if mirror else None, force=force)["counts"]
@@ -62,7 +62,10 @@ def data(
 @review.command()
 def record(
     project: str,
-    table: Annotated[Path, typer.Argument(help="CSV with the columns image, label and optionally note.")],
+    table: Annotated[
+        Path,
+        typer.Argument(help="CSV: image, label and, if you like, note and objects (yes/no: does any show?)."),
+    ],
     reviewer: Annotated[str, typer.Option(help="Who decided.")],
     kind: Annotated[Kind, typer.Option(help="What the reviewer is; only human counts as human.")],
 ) -> None:
@@ -199,6 +202,11 @@ def starter(
         say=print,
     )
     print(f"{STARTERS}: mAP50 {about['last']['map50']:.3f} on scenes it has not seen")
+
+
+def _data_folders() -> list[str]:
+    """Folders below data/ that the graph's projects read; two projects may share one."""
+    return list(dict.fromkeys(entry["data"] for entry in _params()["projects"].values()))
 
 
 def _projects() -> list[str]:

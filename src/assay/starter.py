@@ -24,9 +24,32 @@ SETTINGS: dict[str, Any] = {
     **{"epochs": 12, "batch": 16, "nbs": 16, "optimizer": "adamw", "lr0": 0.002, "lrf": 0.02, "cosine": True},
     **{"momentum": 0.9, "weight_decay": 0.0005, "warmup_epochs": 1.0, "warmup_momentum": 0.8},
     **{"warmup_bias_lr": 0.0, "patience": None, "deterministic": True, "freeze": 0, "box": 7.5, "cls": 0.5},
-    **{"dfl": 1.5, "iou": 0.7, "conf": 0.001, "mosaic": 0.5, "close_mosaic": 3, "mixup": 0.0, "copy_paste": 0.0},
-    **{"hsv_h": 0.015, "hsv_s": 0.7, "hsv_v": 0.4, "degrees": 0.0, "translate": 0.1, "scale": 0.4, "shear": 0.0},
-    **{"perspective": 0.0, "flipud": 0.0, "fliplr": 0.5, "auto_augment": None, "erasing": 0.0, "multi_scale": 0.0},
+    **{
+        "dfl": 1.5,
+        "iou": 0.7,
+        "conf": 0.001,
+        "mosaic": 0.5,
+        "close_mosaic": 3,
+        "mixup": 0.0,
+        "copy_paste": 0.0,
+    },
+    **{
+        "hsv_h": 0.015,
+        "hsv_s": 0.7,
+        "hsv_v": 0.4,
+        "degrees": 0.0,
+        "translate": 0.1,
+        "scale": 0.4,
+        "shear": 0.0,
+    },
+    **{
+        "perspective": 0.0,
+        "flipud": 0.0,
+        "fliplr": 0.5,
+        "auto_augment": None,
+        "erasing": 0.0,
+        "multi_scale": 0.0,
+    },
 }
 
 Scene = tuple[NDArray[np.uint8], list[tuple[str, tuple[float, float, float, float]]]]
@@ -105,7 +128,9 @@ def train_starter(
     return about
 
 
-def draw(folder: Path, *, class_map: Mapping[str, str], scenes: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def draw(
+    folder: Path, *, class_map: Mapping[str, str], scenes: int, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw the scenes of all kinds into `folder`; returns rows and boxes as `train_detector` takes them."""
     from assay.data.progress import track
 
@@ -122,7 +147,9 @@ def draw(folder: Path, *, class_map: Mapping[str, str], scenes: int, seed: int) 
                     raise RuntimeError(f"{name}: OpenCV cannot write a JPEG")
                 (folder / name).write_bytes(jpeg.tobytes())
                 digest = hashlib.sha256(jpeg.tobytes()).hexdigest()
-                rows.append({"image": name, "split": split, "sha256": digest, "width": width, "height": height})
+                rows.append(
+                    {"image": name, "split": split, "sha256": digest, "width": width, "height": height}
+                )
                 for label, (x1, y1, x2, y2) in shown:
                     box = {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "width": width, "height": height}
                     boxes.append({"image": name, "label": class_map.get(label, label), **box})
@@ -134,6 +161,6 @@ def _painters() -> dict[str, Callable[[np.random.Generator], Scene]]:
 
     return {
         "road": lambda rng: road_scene.scene(rng, (480, 270)),
-        "slope": lambda rng: infrastructure_picture.scene(rng),
+        "slope": infrastructure_picture.scene,
         "page": lambda rng: page_scene.scene(rng, (453, 640)),
     }

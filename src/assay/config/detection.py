@@ -131,7 +131,9 @@ class DetectorBaseline(Strict):
 class DetectionPreparation(Strict):
     """How photos, pages or frames with boxes become a data set."""
 
-    class_map: dict[str, str] = Field(description='name in the annotation -> class of the project, "" = background')
+    class_map: dict[str, str] = Field(
+        description='name in the annotation -> class of the project, "" = background'
+    )
     ignore: tuple[str, ...] = Field(description="annotated names that are neither object nor background")
     scored_subset: str | None = Field(description="folder whose held-out images are scored; null = all")
     near_duplicate_distance: float = Field(ge=0, le=0.5, description="share of differing hash bits")

@@ -76,6 +76,8 @@ def _about(state: Mapping[str, Any], resumed_after: int, resolved: Mapping[str, 
 class _Trainer(DetectionTrainer):
     """Ultralytics' trainer with a seed per epoch and a checkpoint of everything."""
 
+    accumulate: int
+
     def keep(
         self,
         checkpoint: Checkpoint,
