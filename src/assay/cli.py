@@ -176,6 +176,16 @@ def status() -> None:
     print_table(_projects(), mlruns=MLRUNS)
 
 
+@app.command(name="publish")
+def publish_evaluation(
+    project: Annotated[str, typer.Argument(help="A detection project that was evaluated.")],
+) -> None:
+    """Write a project's measured numbers, with data, weights, hardware and intervals, to results/ for git."""
+    from assay.publish import publish_project
+
+    print(publish_project(project))
+
+
 @app.command()
 def starter(
     scenes: Annotated[int, typer.Option(help="Training scenes of each of the three kinds.")] = 800,

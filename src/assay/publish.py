@@ -1,4 +1,4 @@
-"""A finished sweep as a table that git keeps: results/<project>/<sweep>-<profile>-<source>.csv and .md."""
+"""Measured numbers as tables that git keeps: results/<project>/<name>-<profile>-<source>.csv and .md."""
 
 import shlex
 from pathlib import Path
@@ -62,15 +62,116 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
     return stem.with_suffix(".md")
 
 
+def publish_project(name: str, *, build: Path = Path("build"), results: Path = Path("results")) -> Path:
+    """Write the evaluation of the project's chosen detector, by split and class; returns the Markdown file.
+
+    Raises:
+        UserError: the project is not evaluated, or is no detection project.
+    """
+    import pandas as pd
+
+    folder = build / name
+    if not (folder / "evaluation/metrics.json").is_file():
+        raise UserError(f"{folder}/evaluation: no metrics.json; run `dvc repro evaluate@{name}` first")
+    summary, scores = read_json(folder / "metrics.json"), read_json(folder / "evaluation/metrics.json")
+    if "by_split" not in summary:
+        raise UserError(f"{name}: tables of a single evaluation are for detectors; publish a sweep instead")
+    run, comparison = (
+        read_json(folder / "runs/evaluate/run.json"),
+        read_json(folder / "evaluation/comparison.json"),
+    )
+    trained = {part: read_json(folder / part / "model.json") for part in ("model", "baseline")}
+    table = pd.DataFrame([row for split, found in scores.items() for row in _by_class(split, found["all"])])
+    table = table.sort_values(
+        "split", ascending=False, kind="stable"
+    )  # val, whose numbers are published, first
+    stem = results / name / f"{summary['experiment']}-{summary['profile']}-{summary['source'].split()[0]}"
+    with atomic_write(stem.with_suffix(".csv")) as temporary:
+        table.to_csv(temporary, index=False)
+    chosen = f"experiment={summary['experiment']} profile={summary['profile']}"
+    command = f"python -m pipelines.<stage> project={name} {chosen}"
+    text = [f"# {name}: {summary['experiment']}, {summary['profile']} profile, {summary['source']} data", ""]
+    text += _about(run, [run], f"`{command}` for every stage, then `assay publish {name}`")
+    for part, info in trained.items():
+        weights = info["weights"]
+        text.append(
+            f"- {part}: {info['experiment']}, {info['architecture']} at {info['image_size']} px, seed {info['seed']}, "
+            f"{info['images']['train']} images, {info['epochs_run']} epochs, kept {info['best_epoch']} "
+            f"({info['select']} on the val images); weights: {weights['origin']}, {weights['detail']}"
+        )
+    text += ["", _markdown(table), ""]
+    text += [
+        "AP by COCO's protocol; intervals: percentile bootstrap that draws whole groups (flight, document, clip)."
+    ]
+    text += [
+        "Precision, recall and false positives per image are those at the confidences of the configuration.",
+        "",
+    ]
+    for split, found in comparison.items():
+        part, difference = found["all"], found["all"]["map50_difference"]
+        text.append(
+            f"- {split}, against the baseline on the same images: mAP50 {100 * difference['value']:+.1f} points "
+            f"({100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}); {part['main']}: {part['verdict']}, "
+            f"p = {part['p']:.2g}"
+        )
+    with atomic_write(stem.with_suffix(".md")) as temporary:
+        temporary.write_text("\n".join([*text, ""]), "utf-8")
+    return stem.with_suffix(".md")
+
+
+def _with_intervals(table: Any) -> Any:
+    """The table for reading: 0.668 (0.617 to 0.748) in one cell."""
+    shown = table.drop(columns=[name for name in table if name.endswith(("_low", "_high"))])
+    for name in (name for name in shown if f"{name}_low" in table):
+        ends = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
+        shown[name] = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
+    return shown
+
+
+def _by_class(split: str, part: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row for all classes, one for each that has an object."""
+
+    def row(label: str, objects: int, found: dict[str, dict[str, float]]) -> dict[str, Any]:
+        numbers = {}
+        for name, interval in found.items():
+            numbers |= {
+                name: interval["value"],
+                f"{name}_low": interval["low"],
+                f"{name}_high": interval["high"],
+            }
+        return {
+            "split": split,
+            "class": label,
+            "images": part["n"],
+            "groups": part["groups"],
+            "objects": objects,
+        } | numbers
+
+    rates = ("precision", "recall", "false_positives")
+    everything = {"map50": part["map50"], "map50_95": part["map50_95"]}
+    everything |= {name: part[name]["all" if name == "false_positives" else "micro"] for name in rates}
+    rows = [row("all", sum(part["objects"].values()), everything)]
+    for label, objects in part["objects"].items():
+        if objects:
+            own = {"map50": part["ap50"][label], "map50_95": part["ap50_95"][label]}
+            rows.append(row(label, objects, own | {name: part[name][label] for name in rates}))
+    return rows
+
+
 def _facts(name: str, run: dict[str, Any], jobs: list[dict[str, Any]]) -> list[str]:
+    seeds = ",".join(sorted({job["tags"]["seed"] for job in jobs}))
+    command = f"make sweep EXP={shlex.quote(name)} PROFILE={run['tags']['profile']} SEEDS={seeds}"
+    return _about(run, jobs, f"`{command}`, then `assay sweep publish {name}`")
+
+
+def _about(run: dict[str, Any], jobs: list[dict[str, Any]], command: str) -> list[str]:
     """What the jobs themselves ran on, not the machine that gathered them."""
     machine = (jobs or [run])[0]["environment"]
     cpu, packages, git = machine["cpu"], machine["packages"], machine["git"] or {}
-    seeds = ",".join(sorted({job["tags"]["seed"] for job in jobs}))
-    command = f"make sweep EXP={shlex.quote(name)} PROFILE={run['tags']['profile']} SEEDS={seeds}"
-    versions = ", ".join(f"{key} {packages[key]}" for key in ("torch", "timm") if key in packages)
+    named = ("torch", "timm", "ultralytics")
+    versions = ", ".join(f"{key} {packages[key]}" for key in named if key in packages)
     return [
-        f"- command: `{command}`, then `assay sweep publish {name}`",
+        f"- command: {command}",
         f"- data: {run['data']['source']}, content `{run['data']['content'][:16]}`"
         if run["data"]
         else "- data: unknown",

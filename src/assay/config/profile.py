@@ -7,8 +7,8 @@ def scale(raw: dict[str, Any], explicit: set[str]) -> dict[str, Any]:
     """Apply the profile's caps and substitutes to a composed configuration.
 
     A cap is an upper bound of a dotted key of one task; a key the configuration does not have is passed over, null
-    counts as "no limit". `model.image_size` is rounded down to the model's patch. Keys in `explicit`, which the caller set
-    by hand, stay as they are. What changed is recorded under `profile.scaled`.
+    counts as "no limit". `model.image_size` is rounded down to the model's patch. Keys in `explicit`, which the
+    caller set by hand, stay as they are. What changed is recorded under `profile.scaled`.
     """
     profile = raw["profile"]
     profile["scaled"] = {}
