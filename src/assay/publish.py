@@ -99,7 +99,7 @@ def publish_project(name: str, *, build: Path = Path("build"), results: Path = P
             f"{info['images']['train']} images, {info['epochs_run']} epochs, kept {info['best_epoch']} "
             f"({info['select']} on the val images); weights: {weights['origin']}, {weights['detail']}"
         )
-    text += ["", _markdown(table), ""]
+    text += ["", _markdown(_with_intervals(table)), ""]
     text += [
         "AP by COCO's protocol; intervals: percentile bootstrap that draws whole groups (flight, document, clip)."
     ]
