@@ -132,7 +132,7 @@ def _by_class(split: str, part: dict[str, Any]) -> list[dict[str, Any]]:
     """One row for all classes, one for each that has an object."""
 
     def row(label: str, objects: int, found: dict[str, dict[str, float]]) -> dict[str, Any]:
-        numbers = {}
+        numbers: dict[str, float] = {}
         for name, interval in found.items():
             numbers |= {
                 name: interval["value"],

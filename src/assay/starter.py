@@ -21,7 +21,15 @@ IMAGE_SIZE = 256  # px, the demo's
 VALIDATION = 40  # scenes of each kind
 # From random weights in about half an hour: AdamW with a step after every batch. The rest are Ultralytics' defaults.
 SETTINGS: dict[str, Any] = {
-    **{"epochs": 12, "batch": 16, "nbs": 16, "optimizer": "adamw", "lr0": 0.002, "lrf": 0.02, "cosine": True},
+    **{
+        "epochs": 12,
+        "batch": 16,
+        "nominal_batch": 16,
+        "optimizer": "adamw",
+        "lr0": 0.002,
+        "lrf": 0.02,
+        "cosine": True,
+    },
     **{"momentum": 0.9, "weight_decay": 0.0005, "warmup_epochs": 1.0, "warmup_momentum": 0.8},
     **{"warmup_bias_lr": 0.0, "patience": None, "deterministic": True, "freeze": 0, "box": 7.5, "cls": 0.5},
     **{

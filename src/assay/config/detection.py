@@ -45,6 +45,9 @@ class DetectorTraining(Strict):
         description="which epoch is kept: the best on the validation images by this metric, or the last"
     )
     batch: Count
+    nominal_batch: Count = Field(
+        description="gradients of so many images are gathered before a step (Ultralytics' nbs)"
+    )
     max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
     patience: Count | None = Field(description="stop after so many epochs without a better one; null = never")
     save_period: Count | None = Field(description="a checkpoint every so many epochs; null = best, last")
