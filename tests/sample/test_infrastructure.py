@@ -16,7 +16,7 @@ from assay.sample import make_sample
 from assay.sample.infrastructure_picture import Shown
 from assay.sample.infrastructure_tables import condition_rows, label_lines
 
-CONTENT = "e601689522f3939e55f7eafa4c2db40382ee6f329f6b9e1a3e443a406ea847c5"
+CONTENT = "cdcc12b34f9578cfcaed591e8a6ae9643c80893701a51015349120a35a4ad75a"
 PROJECT = yaml.safe_load((Path(__file__).parents[2] / "conf/project/infrastructure.yaml").read_text())
 CLASSES = PROJECT["project"]["classes"]
 
@@ -166,3 +166,14 @@ def test_label_files_of_the_first_pictures_have_four_names():
 def test_another_seed_gives_other_pictures(sample, tmp_path):
     made.make(tmp_path / "other", seed=5)
     assert content_hash(tmp_path / "other") != content_hash(sample)
+
+
+def test_some_conditions_are_labelled_otherwise_and_the_truth_is_beside_them(sample):
+    table, _ = read_conditions(sample / "conditions.csv", object_types=CLASSES, data=sample)
+    truth = pd.read_csv(sample / "truth_conditions.csv", keep_default_na=False).set_index("instance")
+    table["instance"] = table["image"] + "#" + table["row"].astype(str)
+    train = table[table["split"] == "train"].set_index("instance")
+
+    wrong = truth.loc[train.index, "truth"].map({"normal": 0, "conditional": 1}) != train["label"]
+
+    assert wrong.sum() == made.MISLABELLED == (truth["note"] != "").sum()

@@ -28,6 +28,7 @@ FLIGHTS = {
     "test": ("Lagoon2and3_B0",),
 }
 FRAMES = {"train": 12, "val": 11, "test": 12}  # of each flight
+MISLABELLED = 30  # training rows of conditions.csv whose label is the other one
 STEP = 56  # pixels from one frame to the next: they overlap by four fifths
 WITH_TOE_DRAIN = 2  # of the training flights, the first ones: toe drains are the rare class
 SINGLE = {"train": 26, "val": 3, "test": 10, "pool": 14}  # photos of no flight
@@ -77,7 +78,8 @@ def make(folder: Path, *, seed: int = 1) -> None:
 
     The layout is the original's: merged_375/{train,val,test} and original_120/{train,valid} with images/, labels/
     and data.yaml, and conditions.csv; plus unlabelled pool/images, truth.csv (image, truth: a review label, note)
-    for the training photos and the pool, and SOURCE.yaml.
+    for the training photos and the pool, truth_conditions.csv (instance, truth, note) for the training rows of
+    conditions.csv, and SOURCE.yaml.
     """
     photos = _distinct(seed)
     photos += _copies(photos, np.random.default_rng([seed, 10**6]))
@@ -100,7 +102,9 @@ def make(folder: Path, *, seed: int = 1) -> None:
             about: dict[str, Any] = {split.removesuffix("id"): f"./{split}/images" for split in splits}
             about |= {"nc": len(names), "names": names}
             _put(target / subset / "data.yaml", yaml.safe_dump(about, sort_keys=False).encode())
-        _write_table(target / "conditions.csv", COLUMNS, _conditions(photos, rng))
+        conditions, truth_of = _mislabelled(_conditions(photos, rng), rng)
+        _write_table(target / "conditions.csv", COLUMNS, conditions)
+        _write_table(target / "truth_conditions.csv", ("instance", "truth", "note"), truth_of)
         truth = [
             {"image": _path(photo), "truth": photo.answer, "note": photo.note}
             for photo in photos
@@ -294,6 +298,39 @@ def _conditions(photos: list[_Photo], rng: np.random.Generator) -> list[dict[str
     for place, kind in zip(reversed(places), BAD_CONDITIONS, strict=True):
         rows.insert(place, rows[place] | changes[kind])
     return rows
+
+
+def _mislabelled(
+    rows: list[dict[str, Any]], rng: np.random.Generator
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Turn the label of some training rows round; returns the rows, and the truth about every good training row.
+
+    An instance is <photo>#<line of the table>, the line of the column names being the first.
+    """
+    good = [
+        k
+        for k, row in enumerate(rows)
+        if row["split"] == "train" and row["label"] in (0, 1) and _is_whole(row)
+    ]
+    turned = set(rng.choice(good, MISLABELLED, replace=False).tolist())
+    truth = [
+        {
+            "instance": f"{rows[k]['image']}#{k + 2}",
+            "truth": "conditional" if rows[k]["label"] else "normal",
+            "note": "labelled otherwise" if k in turned else "",
+        }
+        for k in good
+    ]
+    for k in turned:
+        label = 1 - rows[k]["label"]
+        rows[k] |= {"label": label, "condition": "blocked" if label else "normal"}
+    return rows, truth
+
+
+def _is_whole(row: dict[str, Any]) -> bool:
+    """Whether the row is none of the faulty ones."""
+    inside = all(isinstance(row[key], float) and 0 <= row[key] <= 1 for key in ("x1", "y1", "x2", "y2"))
+    return inside and row["object_type"] in KINDS and not row["image"].endswith("gone.jpg")
 
 
 def _path(photo: _Photo) -> str:
