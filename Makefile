@@ -46,7 +46,7 @@ repro: env    ## run the whole graph, bring the runs into MLflow, print the resu
 sweep: env    ## run a sweep: EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [JOBS=2] [LAUNCHER=process|joblib]
 	@test -n "$(EXP)" || { echo "assay: say which: make sweep EXP=<$$(sed -n 's/^  \([a-z0-9_]*\): {project:.*/\1/p' params.yaml | paste -sd'|')>" >&2; exit 2; }
 	@assay sweep request "$(EXP)" --profile "$(PROFILE)" --seeds "$(SEEDS)"
-	@assay data
+	@assay data --project "$$(sed -n 's/^  $(EXP): {project: \([a-z]*\).*/\1/p' params.yaml)"
 	@ASSAY_JOBS="$(JOBS)" ASSAY_LAUNCHER="$(LAUNCHER)" dvc repro "sweeps/dvc.yaml:sweep@$(EXP)"; code=$$?; assay registry sync || code=2; exit $$code
 
 test: env     ## fast tests (a few minutes)

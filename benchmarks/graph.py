@@ -65,8 +65,8 @@ class Task:
 
 
 TASKS = (
-    Task("repro", "make repro", 240, says="MLflow: make ui"),
-    Task("noop", "dvc repro", 3, says="Data and pipelines are up to date", ready=True),
+    Task("repro", "make repro", 900, says="MLflow: make ui"),
+    Task("noop", "dvc repro", 3.5, says="Data and pipelines are up to date", ready=True),
     Task("help", "python -m pipelines.train --help", 1, says="usage:", ready=True),
     Task(
         "error",

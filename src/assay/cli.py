@@ -142,7 +142,7 @@ def request(
     params = _params()
     if name not in params["sweeps"]:
         raise UserError(
-            f"sweep={name}: its project is not in the graph yet; the graph has {', '.join(params['sweeps'])}"
+            f"sweep={name}: sweeps of its project cannot be run yet; these can: {', '.join(params['sweeps'])}"
         )
     profile = profile or params["profile"]
     check_name("profile", profile)
