@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-WIDTH, HEIGHT = 1000, 452
+WIDTH, HEIGHT = 1000, 512
 BOX, GAP, LEFT = 124, 17, 15  # px: a stage's box, the space between two, the first one's left edge
-TOP, TALL = 172, 92  # of the row of stages
+TOP, TALL = 232, 92  # of the row of stages
 
-# (stage, what it does in two short lines, the folder of build/cherry/ it writes)
+PROJECTS = ("cherry", "workzone", "infrastructure", "conditions", "documents")  # as in params.yaml
+
+# (stage, what it does in two short lines, the folder of build/<project>/ it writes)
 STAGES = [
     ("prepare", ("find copies, set", "damage aside"), "dataset/"),
     ("baseline", ("train the", "published model"), "baseline/"),
@@ -19,7 +21,7 @@ STAGES = [
     ("review", ("apply recorded", "decisions"), "hard_examples/"),
     ("train", ("the experiment", "you chose"), "model/"),
     ("evaluate", ("predict, score", "with intervals"), "evaluation/"),
-    ("export", ("ONNX, OpenVINO,", "verified"), "export/"),
+    ("export", ("prove it behaves", "like the model"), "export/"),
 ]
 
 
@@ -55,41 +57,42 @@ def draw(theme: Theme) -> str:
     """The whole drawing as SVG text."""
     right = left(len(STAGES) - 1) + BOX
     parts = [
-        # one configuration for all
-        _box(LEFT, 14, right - LEFT, 46, fill=theme.place, edge=theme.line),
+        *_projects(right, theme),
+        # one configuration for all stages
+        _box(LEFT, 74, right - LEFT, 46, fill=theme.place, edge=theme.line),
         _text(
             (LEFT + right) / 2,
-            34,
-            "configure: conf/ + params.yaml → resolved/cherry.yaml",
+            94,
+            "configure: conf/ + params.yaml → resolved/<project>.yaml",
             theme.text,
             15,
             bold=True,
         ),
         _text(
             (LEFT + right) / 2,
-            52,
+            112,
             "checked once; a change re-runs only the stages that read the changed keys",
             theme.quiet,
             12.5,
         ),
-        *(_arrow([(middle(i), 60), (middle(i), TOP)], theme, dashed=True) for i in range(len(STAGES))),
+        *(_arrow([(middle(i), 120), (middle(i), TOP)], theme, dashed=True) for i in range(len(STAGES))),
         # the baseline is also what every model is compared with
-        *_over(1, 5, 118, "compared with it", theme),
+        *_over(1, 5, 178, "compared with it", theme),
         *(_stage(i, *STAGES[i], theme) for i in range(len(STAGES))),
         *(
             _arrow([(left(i) + BOX, TOP + 46), (left(i + 1), TOP + 46)], theme)
             for i in range(len(STAGES) - 1)
         ),
     ]
-    low = 326  # the row below the stages: what comes in, who answers, where records go
+    low = 386  # the row below the stages: what comes in, who answers, where records go
     parts += [
         _box(left(0), low, 190, 62, fill=theme.place, edge=theme.line),
-        _text(left(0) + 95, low + 25, "data/cherry", theme.text, 15, bold=True),
+        _text(left(0) + 95, low + 25, "data/<project>", theme.text, 15, bold=True),
         _text(left(0) + 95, low + 45, "sample, original or own", theme.quiet, 12.5),
         _arrow([(middle(0), low), (middle(0), TOP + TALL + 24)], theme),
         _box(left(2), low, 2 * BOX + GAP, 62, fill=theme.person, edge=theme.person_edge),
         _text(left(2) + BOX + GAP / 2, low + 25, "a person looks and answers", theme.text, 15, bold=True),
-        _text(left(2) + BOX + GAP / 2, low + 45, "reviews/cherry, kept by git", theme.quiet, 12.5),
+        _text(left(2) + BOX + GAP / 2, low + 45, "reviews/<project>, kept by git", theme.quiet, 12.5),
         _arrow([(middle(2), TOP + TALL + 24), (middle(2), low)], theme),
         _arrow([(middle(3), low), (middle(3), TOP + TALL + 24)], theme),
         _box(left(5), low, 2 * BOX + GAP, 62, fill=theme.place, edge=theme.line),
@@ -99,7 +102,7 @@ def draw(theme: Theme) -> str:
         _text(
             (LEFT + right) / 2,
             low + 98,
-            "every stage leaves its record in build/cherry/runs/<stage>; `assay registry sync` brings it into MLflow",
+            "every stage leaves its record in build/<project>/runs/<stage>; `assay registry sync` brings it into MLflow",
             theme.quiet,
             13,
         ),
@@ -107,10 +110,24 @@ def draw(theme: Theme) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif" role="img" '
-        'aria-label="The stages: prepare, baseline, mine, review, train, evaluate, export">\n'
+        f'aria-label="For each of {", ".join(PROJECTS)}: prepare, baseline, mine, review, train, evaluate, export">\n'
         f'<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         f'<path d="M0 0 8 4 0 8z" fill="{theme.line}"/></marker></defs>\n' + "\n".join(parts) + "\n</svg>\n"
     )
+
+
+def _projects(right: float, theme: Theme) -> list[str]:
+    """The names of the projects side by side, for each of which the graph below exists once."""
+    lead, gap = 140, 10  # px: for the words before them, between two
+    wide = (right - LEFT - lead - gap * (len(PROJECTS) - 1)) / len(PROJECTS)
+    parts = [_text(LEFT + lead / 2 - 8, 39, "once for each of", theme.quiet, 13)]
+    for index, name in enumerate(PROJECTS):
+        x = LEFT + lead + index * (wide + gap)
+        parts += [
+            _box(x, 14, wide, 40, fill=theme.stage, edge=theme.edge),
+            _text(x + wide / 2, 39, name, theme.text, 15, bold=True),
+        ]
+    return parts
 
 
 def _stage(index: int, name: str, does: tuple[str, str], writes: str, theme: Theme) -> str:
