@@ -1,5 +1,6 @@
 """Predict once, score many times: shared by the evaluate stage and every job of a sweep."""
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,6 @@ def summarise(
     """What the final table shows and `dvc metrics` compares."""
     first, main = next(iter(scores)), cfg.project.main_metric
     part, against = scores[first], comparison[first]["all"]
-    difference = against[f"{main}_difference"]
     return {
         "experiment": cfg.experiment.id,
         "profile": cfg.profile.name,
@@ -111,6 +111,13 @@ def summarise(
             split: {name: found["all"][name] for name in ("map50", "map50_95")}
             for split, found in scores.items()
         },
-        "against_baseline": f"{against['verdict']}: {100 * difference['value']:+.1f} points "
-        f"({100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}), p = {against['p']:.2g}",
+        "against_baseline": _said(against, against[f"{main}_difference"]),
     }
+
+
+def _said(against: dict[str, Any], difference: dict[str, float]) -> str:
+    points = f"{against['verdict']}: {100 * difference['value']:+.1f} points"
+    if not isfinite(difference["low"]):
+        return f"{points}; one group, so no interval"
+    ends = f"{100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}"
+    return f"{points} ({ends}), p = {against['p']:.2g}"

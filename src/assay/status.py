@@ -1,6 +1,7 @@
 """The one table a person wants after `make repro`."""
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,8 @@ def _row(folder: Path, versions: dict[str | None, dict[str, Any]]) -> list[str]:
             "the output above",
         ]
     main, version = result["main"], versions.get(result["model"])
-    number = (
-        f"{main['name']} {main['value']:.3f} ({main['low']:.3f} to {main['high']:.3f}), n = {main['n']}; "
-    )
+    ends = f"{main['low']:.3f} to {main['high']:.3f}" if isfinite(main["low"]) else "one group: no interval"
+    number = f"{main['name']} {main['value']:.3f} ({ends}), n = {main['n']}; "
     number += f"without leaks {result['without_leaks']['value']:.3f}"
     if result.get("collapsed"):
         number = f"COLLAPSED: {result['collapsed']}; {number}"
