@@ -12,7 +12,7 @@ from assay.sample import cherry
 
 PARAMS = {
     "profile": "demo",
-    "projects": {"cherry": {"experiment": "resnet18"}},
+    "projects": {"cherry": {"experiment": "resnet18", "task": "classification", "data": "cherry"}},
     "sweeps": {"convnextv2": {"project": "cherry"}},
 }
 
@@ -112,8 +112,8 @@ def test_an_empty_folder_is_filled(assay, small_sample):
     "arguments, message",
     [
         (["--source", "bogus"], "--source bogus: expected sample or original"),
-        (["--project", "chery"], "'chery' has no sample data; there is one for: cherry"),
-        (["--project", "workzone"], "'workzone' has no sample data"),
+        (["--project", "chery"], "'chery' has no sample data; there is one for: cherry, documents, infra"),
+        (["--project", "conditions"], "'conditions' has no sample data"),
         (["--source", "original", "--mirror", "nowhere"], "nowhere"),
         (["--source", "original", "--project", "chery"], "chery"),
     ],
@@ -246,7 +246,7 @@ def test_the_same_request_does_not_touch_the_file(assay):
     [
         (["convnext2"], "did you mean 'convnextv2'"),
         (["../sweep/convnextv2"], "no such sweep"),
-        (["hardneg"], "its project is not in the graph yet; the graph has convnextv2"),
+        (["hardneg"], "sweeps of its project cannot be run yet; these can: convnextv2"),
         (["convnextv2", "--profile", "smokey"], "did you mean 'smoke'"),
         (["convnextv2", "--seeds", "1,two"], "SEEDS=1,two: expected whole numbers with commas"),
         (["convnextv2", "--seeds", "1,-2"], "a seed is a whole number from 0"),

@@ -28,11 +28,11 @@ def configuration(project: str, experiment: str, *changes: str) -> Any:
         ("documents", "yolo11s_tta", "train.perspective=0.1", "train.perspective"),
         ("documents", "yolo11s_tta", "train.mosiac=0.5", "'mosaic'"),
         ("documents", "yolo11s_tta", "evaluate.inference.grouping.iou=2", "evaluate.inference.grouping.iou"),
-        ("infrastructure", "clip_b32_binary", "model.spatial=relative", "relational"),
-        ("infrastructure", "clip_b32_binary", "model.dropout=1", "model.dropout"),
+        ("conditions", "clip_b32_binary", "model.spatial=relative", "relational"),
+        ("conditions", "clip_b32_binary", "model.dropout=1", "model.dropout"),
         # zero-shot needs prompts, a trained head has none
-        ("infrastructure", "clip_b32_binary", "model.head=prompts", "prompts belong to head=prompts"),
-        ("infrastructure", "qwen2vl_lora", "model.rank=0", "model.rank"),
+        ("conditions", "clip_b32_binary", "model.head=prompts", "prompts belong to head=prompts"),
+        ("conditions", "qwen2vl_lora", "model.rank=0", "model.rank"),
         ("workzone", "temporal", "model.architecture=gru", "model.architecture"),
         ("workzone", "fusion_rules", "scoring.zone.exiting=0.9", "thresholds must rise"),
         ("workzone", "fusion_rules", "scoring.groups.personnel.classes=[wroker]", "wroker"),
@@ -75,9 +75,9 @@ def test_impossible_value_is_refused_in_one_line(project, experiment, change, ex
         ("infrastructure", "yolo11s_baseline", "subset", "original_120"),
         ("infrastructure", "yolo11s_best", "subset", "merged_375"),
         # the file, not document 001, lines 257-259 (15 epochs, batch 16, lr 1e-4)
-        ("infrastructure", "clip_b32_binary", "epochs", 8),
-        ("infrastructure", "clip_b32_binary", "batch", 32),
-        ("infrastructure", "clip_b32_binary", "lr", 1e-3),
+        ("conditions", "clip_b32_binary", "epochs", 8),
+        ("conditions", "clip_b32_binary", "batch", 32),
+        ("conditions", "clip_b32_binary", "lr", 1e-3),
         # document 000, lines 11-18 and 49-55
         ("workzone", "yolo12s_hardneg_1280", "hard_negatives", 134),
         ("workzone", "yolo12s_hardneg_1280", "patience", 20),
@@ -91,7 +91,7 @@ def test_training_is_as_published(project, experiment, key, value):
 
 def test_infrastructure_published_numbers():
     detector = configuration("infrastructure", "yolo11s_epoch6").experiment.published.model_dump()
-    condition = configuration("infrastructure", "clip_b32_binary").experiment.published.model_dump()
+    condition = configuration("conditions", "clip_b32_binary").experiment.published.model_dump()
 
     assert detector["unit"] == "percent"
     assert [detector[key] for key in ("map50", "map50_95", "precision", "recall")] == [
@@ -115,11 +115,11 @@ def test_infrastructure_published_numbers():
 
 
 def test_condition_head_has_the_published_number_of_parameters():
-    cfg = configuration("infrastructure", "clip_b32_binary")
+    cfg = configuration("conditions", "clip_b32_binary")
     clip_embedding, spatial_features, conditions = 512, 9, 2
     widths = [clip_embedding + cfg.model.type_embedding + spatial_features, *cfg.model.hidden, conditions]
 
-    types = len(cfg.project.classes) * cfg.model.type_embedding
+    types = len(cfg.prepare.object_types) * cfg.model.type_embedding
     layers = sum(width * after + after for width, after in pairwise(widths))
 
     assert types + layers == cfg.experiment.published.model_dump()["parameters_trainable"] == 175_106
@@ -165,7 +165,7 @@ def test_rules_are_as_published():
 
 @pytest.mark.parametrize("project", ["workzone", "infrastructure", "documents"])
 def test_baseline_is_a_detector_of_the_project(project):
-    some = {"workzone": "ocr_signs", "infrastructure": "clip_zero_shot", "documents": "yolo11s_cbam"}[project]
+    some = {"workzone": "ocr_signs", "infrastructure": "yolo11s_tta", "documents": "yolo11s_cbam"}[project]
     cfg = configuration(project, some)
     published = configuration(project, cfg.project.baseline)
 

@@ -26,6 +26,7 @@ SMALL = {"train": 80, "val": 50, "pool": 20}  # different cherries; copies and d
 EPOCHS = 8
 CHOSEN = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))["projects"]["cherry"]["experiment"]
 TINY = "test_resnet.r160_in1k"  # 0.4 million parameters: 1.5 MB, a second to train
+OTHERS = ("workzone", "infrastructure", "conditions", "documents")  # their stages have tests of their own
 SHRUNK = (CHOSEN, "production_baseline", "EXP-002A", "EXP-002B")
 
 
@@ -175,7 +176,8 @@ def template(tmp_path_factory):
     for lock in ("dvc.lock", "sweeps/dvc.lock"):  # of runs with other data
         (copy.root / lock).unlink(missing_ok=True)
     copy.edit("params.yaml", ("^profile: .*", "profile: smoke"))
-    copy.edit("conf/profile/smoke.yaml", (r"^  train\.epochs: .*", f"  train.epochs: {EPOCHS}"))
+    copy.edit("params.yaml", *((rf"^  {other}: \{{experiment.*\n", "") for other in OTHERS))
+    copy.edit("conf/profile/smoke.yaml", (r"^(  classification: \{train\.epochs: )\d+", rf"\g<1>{EPOCHS}"))
     for experiment in SHRUNK:
         copy.edit(
             f"conf/experiment/cherry/{experiment}.yaml", ("^  architecture: .*", f"  architecture: {TINY}")
