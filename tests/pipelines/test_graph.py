@@ -102,3 +102,24 @@ def test_a_persons_decision_is_applied_and_counted_as_human(repository):
     assert (report["reviewed_by_human"], report["waiting_for_human"]) == (1, report["candidates"] - 1)
     (row,) = [row for row in repository.read("hard_examples/examples.csv") if row["image"] == first["image"]]
     assert (row["label"], row["kind"], row["reviewer"]) == (other, "human", "Ann")
+
+
+def test_a_project_that_fails_stops_no_other_and_is_named_at_the_end(repository):
+    repository.edit(
+        "params.yaml",
+        (
+            r"^(  cherry: .*\n)",
+            r"\1  documents: {experiment: yolo11s_reviewed, task: detection, data: documents}\n",
+        ),
+    )
+    repository.edit(f"conf/experiment/cherry/{repository.chosen}.yaml", ("^train:$", "train:\n  lr: 5e-4"))
+    (repository.root / "data/documents").mkdir()
+    (repository.root / "data/documents/letter.doc").write_text("no page")
+    out = repository.run("dvc", "repro", "--keep-going", status=255)
+    assert {"configure@documents", "prepare@documents", *named("train", "evaluate", "export")} == {
+        *repository.stages(out)
+    } - {*named("configure")}
+    assert out.count("assay: data/documents: ") == 1 and "Traceback" not in out
+    table = repository.run("assay", "status")
+    (row,) = [line for line in table.splitlines() if "documents" in line]
+    assert "did not finish" in row and repository.chosen in table

@@ -1,0 +1,137 @@
+"""Every stage of the three detection projects on drawn data, with the starter's weights and one epoch."""
+
+import csv
+import json
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from assay.config import compose
+from assay.errors import UserError
+from pipelines.detection import baseline, evaluate, export, mine, prepare, review, train
+from tests.pipelines.detection_data import NAMES, make, overrides
+
+pytestmark = pytest.mark.slow  # two trainings and an ONNX export per project
+
+STAGES = (prepare, baseline, mine, review, train, evaluate, export)
+IMAGES = {"infrastructure": 17, "workzone": 14, "documents": 8}
+HELD_OUT = {
+    "infrastructure": {"val": 4, "test": 2},
+    "workzone": {"val": 4, "test": 1},
+    "documents": {"val": 2},
+}
+NEGATIVES = {  # pictures that the sample's truth calls empty
+    "infrastructure": {"images/pool/bare one.png", "images/pool/bare two.png"},
+    "documents": {"images/pool/letter_p001.png", "images/pool/letter_p002.png"},
+}
+
+
+@pytest.fixture(scope="module", params=["infrastructure", "workzone", "documents"])
+def done(request, tmp_path_factory):
+    """Every stage has run in .folder; .results holds what each returned."""
+    folder, project = tmp_path_factory.mktemp(request.param), request.param
+    make(project, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        cfg = compose(overrides(project))
+        results = {stage.__name__.rpartition(".")[2]: stage.main(cfg) for stage in STAGES}
+        yield SimpleNamespace(
+            folder=folder, build=folder / "build" / project, cfg=cfg, project=project, results=results
+        )
+
+
+def read(path):
+    return json.loads(path.read_text("utf-8"))
+
+
+def candidates_of(done):
+    return pd.read_parquet(done.build / "candidates/candidates.parquet")
+
+
+def test_every_stage_leaves_a_finished_record(done):
+    for stage in done.results:
+        run = read(done.build / f"runs/{stage}/run.json")
+        assert (run["status"], run["data"]["source"], run["tags"]["profile"]) == (
+            "finished",
+            "sample",
+            "smoke",
+        )
+    assert not list(done.build.glob(".*.partial")) and not list((done.folder / "runs").glob("training/*/*"))
+
+
+def test_the_data_set_is_whole(done):
+    assert done.results["prepare"]["images"] == IMAGES[done.project]
+    assert done.results["prepare"]["quarantined"] == 0
+    manifest = pd.read_parquet(done.build / "dataset/manifest.parquet")
+    splits = manifest["split"].value_counts().to_dict()
+    assert {split: splits.get(split, 0) for split in HELD_OUT[done.project]} == HELD_OUT[done.project]
+    assert set(pd.read_parquet(done.build / "dataset/boxes.parquet")["label"]) == set(
+        NAMES.get(done.project, done.cfg.project.classes)
+    )
+
+
+def test_nothing_held_out_is_mined(done):
+    table = candidates_of(done)
+    assert len(table) and table["candidate"].is_unique
+    if done.project == "workzone":
+        assert set(table["group"]) == {"bare", "zone"}  # a frame of the clip `held` is a validation image
+        assert table.groupby("group").size().max() <= 4
+        assert all((done.build / "candidates" / image).stat().st_size for image in table["image"])
+    else:
+        assert set(table["split"]) <= {"train", "pool"}
+    page = (done.build / "candidates/index.html").read_text("utf-8")
+    assert all(label in page for label in done.cfg.review.labels)
+
+
+def test_only_what_shows_no_object_becomes_a_negative(done):
+    summary = done.results["review"]
+    assert summary["reviewed_by_human"] == 0 and summary["waiting_for_human"] == summary["candidates"]
+    with (done.build / "hard_examples/examples.csv").open(newline="", encoding="utf-8") as stream:
+        negatives = {row["image"] for row in csv.DictReader(stream) if row["use"] == "negative"}
+    offered = set(candidates_of(done)["image"])
+    if done.project == "workzone":
+        expected = {image for image in offered if image.startswith("bare/")}
+    else:
+        expected = NEGATIVES[done.project] & offered
+    assert negatives == expected and negatives
+    assert len(list((done.build / "hard_examples/images").iterdir())) == len(negatives)
+
+
+def test_the_model_learns_from_them_and_says_what_it_is(done):
+    info = read(done.build / "model/model.json")
+    assert info["experiment"] == done.cfg.experiment.id and info["architecture"] == "yolo11n"
+    assert info["images"]["negatives"] == done.results["review"]["negatives"]
+    assert (info["image_size"], info["epochs_run"], info["resumed_after"]) == (64, 1, 0)
+    assert info["weights"]["origin"] == "starter" and info["classes"] == list(done.cfg.project.classes)
+    assert read(done.build / "baseline/model.json")["images"]["negatives"] == 0
+    assert read(done.build / "runs/train/run.json")["name"].endswith("STARTER weights")
+
+
+def test_model_and_baseline_are_scored_on_the_same_images(done):
+    held_out = HELD_OUT[done.project]
+    predictions = read(done.build / "evaluation/metrics.json")
+    assert {split: predictions[split]["all"]["n"] for split in predictions} == held_out
+    summary = read(done.build / "metrics.json")
+    assert summary["main"]["n"] == held_out["val"] and summary["source"] == "sample"
+    assert summary["main"]["low"] <= summary["main"]["value"] <= summary["main"]["high"]
+    boxes = pd.read_parquet(done.build / "evaluation/predictions.parquet")
+    assert set(boxes["model"]) <= {"model", "baseline"} and len(boxes)
+    assert "Sample data" in (done.build / "evaluation/report.html").read_text("utf-8")
+
+
+def test_the_export_is_verified_and_asks_for_registration(done):
+    found = done.results["export"]["runtimes"]["onnx"]
+    assert found["max_score_difference"] <= done.cfg.export.max_score_difference
+    parity = read(done.build / "export/parity.json")["runtimes"]["onnx"]
+    assert abs(parity["map50_drop"]) <= done.cfg.export.max_map50_drop
+    asked = read(done.build / "runs/export/model.json")
+    assert (asked["name"], asked["aliases"]) == (done.cfg.project.registered_model, ["candidate"])
+
+
+def test_a_model_of_another_experiment_is_not_evaluated(done):
+    other = {"infrastructure": "yolo11s_tta", "workzone": "cones", "documents": "yolo11s_tta"}[done.project]
+    cfg = compose([f"project={done.project}", f"experiment={other}", "profile=smoke", "seed=0"])
+    with pytest.raises(UserError, match=f"holds experiment {done.cfg.experiment.id}") as refusal:
+        evaluate.main(cfg)
+    assert "\n" not in str(refusal.value)
