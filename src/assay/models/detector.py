@@ -81,7 +81,7 @@ def load_detector(folder: Path) -> tuple[Detector, dict[str, Any]]:
     try:
         info: dict[str, Any] = read_json(folder / "model.json")
         architecture, classes, size = info["architecture"], tuple(info["classes"]), info["image_size"]
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder}/model.json: damaged ({error}); train the model again") from error
     module = yolo_adapter.build(architecture, classes)
     try:
