@@ -120,6 +120,12 @@ def test_a_file_that_cannot_be_used_is_one_line(photos, prepared, plant):
 
 def truncated(path):
     write_h264(path, clip(900, (0,)), 10)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 4])
+
+
+def truncated_in_its_index(path):
+    write_h264(path, clip(900, (0,)), 10)
     path.write_bytes(path.read_bytes()[:-600])
 
 
@@ -133,7 +139,12 @@ def without_bytes(path):
 
 @pytest.mark.parametrize(
     "plant, reason",
-    [(truncated, "truncated"), (without_frames, "0 frames"), (without_bytes, "empty file")],
+    [
+        (truncated, "truncated"),
+        (truncated_in_its_index, "its index can't be read"),
+        (without_frames, "0 frames"),
+        (without_bytes, "empty file"),
+    ],
 )
 def test_a_clip_that_cannot_be_read_is_one_line(tmp_path, prepared, plant, reason):
     data = make("workzone", tmp_path)
