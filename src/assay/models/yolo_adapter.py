@@ -130,7 +130,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], list[str]]:
             f"weights file {path}: refused, it wants {', '.join(sorted(foreign)[:3])} run when it is read; "
             "save the network's tensors as .safetensors"
         )
-    allowed = [
+    allowed: list[Any] = [
         (_found(name) if name in _ALLOWED_EXACT else _stand_in(name), name.replace("__builtin__", "builtins"))
         for name in named
     ]
