@@ -172,9 +172,7 @@ def _arguments(settings: Mapping[str, Any], *, image_size: int, seed: int) -> di
         "imgsz": image_size,
         "seed": seed,
         "device": "cpu" if device().type == "cpu" else "0",
-        "nbs": given.get(
-            "nbs", 64
-        ),  # Ultralytics' nominal batch: gradients are gathered until so many were seen
+        "nbs": given["nominal_batch"],
         "cache": "ram",  # mosaics then draw from all images, not from a buffer that depends on history
         "amp": False,
         "plots": False,
