@@ -21,6 +21,10 @@ PAGES = [
     ("documents/evaluation/val_gallery.png", "gallery.png", 0, 1560),
 ]
 COLOURS = 160  # of a report's palette: a third of the bytes, no difference to the eye; photos keep all
+SWITCHES = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"),
+    "--disable-background-networking",
+]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -31,15 +35,7 @@ def photograph(browser: str, page: Path, picture: Path, start: int, end: int) ->
         if page.suffix == ".png":
             shutil.copyfile(page, shot)
         else:
-            command = [
-                browser,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--no-first-run",
-                "--hide-scrollbars",
-            ]
-            command += ["--disable-background-networking", f"--user-data-dir={folder}/profile"]
+            command = [browser, *SWITCHES, f"--user-data-dir={folder}/profile"]
             command += [f"--window-size=1000,{end}", f"--screenshot={shot}", page.resolve().as_uri()]
             subprocess.run(command, check=True, capture_output=True, timeout=120)
         seen = Image.open(shot).convert("RGB")
