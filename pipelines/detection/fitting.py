@@ -33,6 +33,7 @@ def train_into(cfg: DetectionConfig, out: Path, *, work: Path, run: Run) -> dict
     from assay.training.precision import start_torch
 
     start_torch(cfg.seed)
+    _refuse_what_nothing_reads(cfg)
     import pandas as pd
 
     from assay.data.classification import source_of
@@ -72,6 +73,26 @@ def train_into(cfg: DetectionConfig, out: Path, *, work: Path, run: Run) -> dict
         run.artifact(out / name)
     info: dict[str, Any] = read_json(out / "model.json")
     return info
+
+
+def _refuse_what_nothing_reads(cfg: DetectionConfig) -> None:
+    """An experiment that would train as the plain detector, under another name, is refused."""
+    from assay.errors import UserError
+
+    asked = cfg.evaluate.inference
+    wanted = {
+        "model.attention": cfg.model.attention != "none",
+        "train.teacher": bool(cfg.train.teacher),
+        "train.synthetic": bool(cfg.train.synthetic),
+        "pretrain": cfg.pretrain is not None,
+        "evaluate.inference.tta": asked.tta,
+        "evaluate.inference.ensemble": bool(asked.ensemble),
+    }
+    if missing := [key for key, is_wanted in wanted.items() if is_wanted]:
+        raise UserError(
+            f"experiment={cfg.experiment.id}: {', '.join(missing)}: configured, but no stage does it yet; without it this "
+            "would be another experiment"
+        )
 
 
 def _log(run: Run, name: str, value: float, epoch: int, epochs: int) -> None:

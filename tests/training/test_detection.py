@@ -63,7 +63,14 @@ def asked(tmp_path, dataset):
         "image_size": SIDE,
         "weights": DetectorWeights("random", "test", {}),
         # a step after every third batch, so that gathered gradients go from epoch to epoch
-        "settings": {**SETTINGS, "epochs": 3, "batch": 3, "nominal_batch": 9, "warmup_epochs": 0.0, "close_mosaic": 2},
+        "settings": {
+            **SETTINGS,
+            "epochs": 3,
+            "batch": 3,
+            "nominal_batch": 9,
+            "warmup_epochs": 0.0,
+            "close_mosaic": 2,
+        },
         "select": "last",
         "seed": 1,
         "work": tmp_path / "work",
