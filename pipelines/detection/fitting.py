@@ -90,8 +90,8 @@ def _refuse_what_nothing_reads(cfg: DetectionConfig) -> None:
     }
     if missing := [key for key, is_wanted in wanted.items() if is_wanted]:
         raise UserError(
-            f"experiment={cfg.experiment.id}: {', '.join(missing)}: configured, but no stage does it yet; without it this "
-            "would be another experiment"
+            f"experiment={cfg.experiment.id}: {', '.join(missing)}: configured, but no stage does it yet; without it "
+            "this would be another experiment"
         )
 
 

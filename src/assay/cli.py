@@ -177,13 +177,16 @@ def status() -> None:
 
 
 @app.command(name="publish")
-def publish_evaluation(
-    project: Annotated[str, typer.Argument(help="A detection project that was evaluated.")],
+def publish_numbers(
+    project: Annotated[
+        str, typer.Argument(help="A detection project that was evaluated, or a folder of build/.")
+    ],
+    mining: Annotated[bool, typer.Option("--mining", help="What mining its clips found, instead.")] = False,
 ) -> None:
     """Write a project's measured numbers, with data, weights, hardware and intervals, to results/ for git."""
-    from assay.publish import publish_project
+    from assay.publish import publish_mining, publish_project
 
-    print(publish_project(project))
+    print(publish_mining(Path("build") / project) if mining else publish_project(project))
 
 
 @app.command()

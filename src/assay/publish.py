@@ -119,6 +119,56 @@ def publish_project(name: str, *, build: Path = Path("build"), results: Path = P
     return stem.with_suffix(".md")
 
 
+def publish_mining(folder: Path, *, results: Path = Path("results")) -> Path:
+    """Write what mining clips found, clip by clip; returns the Markdown file. No picture, no frame.
+
+    Raises:
+        UserError: no clips were mined there.
+    """
+    import pandas as pd
+
+    mined = folder / "candidates"
+    if not (mined / "statistics.json").is_file():
+        raise UserError(
+            f"{mined}: no statistics.json; only clips are published, run `dvc repro mine@workzone` first"
+        )
+    run, by = read_json(folder / "runs/mine/run.json"), read_json(mined / "mined_by.json")
+    candidates, found = pd.read_csv(mined / "candidates.csv"), read_json(mined / "statistics.json")
+    rows = []
+    for path in sorted(mined.glob("*/timeline.csv")):
+        frames, clip = pd.read_csv(path), path.parent.name
+        rows.append(
+            {
+                "clip": clip,
+                "frames": len(frames),
+                "with_channelization": int((frames["count_channelization"] > 0).sum()),
+                "gate_passed": int(frames["p1_multi_cue_pass"].sum()),
+                "highest_score": float(frames["fused_score_ema"].max()),
+                "inside": int((frames["state"] == "INSIDE").sum()),
+                "candidates": int((candidates["group"] == clip).sum()),
+            }
+        )
+    table = pd.DataFrame(rows)
+    stem = (
+        results
+        / run["project"]
+        / f"mining-{by['experiment']}-{by['profile']}-{run['data']['source'].split()[0]}"
+    )
+    with atomic_write(stem.with_suffix(".csv")) as temporary:
+        table.to_csv(temporary, index=False)
+    text = [f"# {run['project']}: clips mined by {by['experiment']}, {run['data']['source']} data", ""]
+    text += _about(run, [run], "`python -m pipelines.mine …`, then `assay publish`")
+    text += [f"- miner: {by['experiment']} ({by['profile']} profile), weights: {by['weights']['detail']}"]
+    text += [
+        f"- {found['frames']} frames of {found['clips']} clips looked at, {found['candidates']} candidates,"
+    ]
+    text += [f"  {found['quarantined']} clips set aside", "", _markdown(table), ""]
+    text += ["Scores are the frame's own, smoothed; no second opinion (CLIP) was asked.", ""]
+    with atomic_write(stem.with_suffix(".md")) as temporary:
+        temporary.write_text("\n".join(text), "utf-8")
+    return stem.with_suffix(".md")
+
+
 def _with_intervals(table: Any) -> Any:
     """The table for reading: 0.668 (0.617 to 0.748) in one cell."""
     shown = table.drop(columns=[name for name in table if name.endswith(("_low", "_high"))])
