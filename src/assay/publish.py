@@ -1,6 +1,7 @@
 """Measured numbers as tables that git keeps: results/<project>/<name>-<profile>-<source>.csv and .md."""
 
 import shlex
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,9 @@ def _with_intervals(table: Any) -> Any:
     shown = table.drop(columns=[name for name in table if name.endswith(("_low", "_high"))])
     for name in (name for name in shown if f"{name}_low" in table):
         ends = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
-        shown[name] = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
+        shown[name] = [
+            "" if isnan(value) else f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends
+        ]
     return shown
 
 
