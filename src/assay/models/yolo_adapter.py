@@ -52,6 +52,7 @@ def quiet() -> None:
     Path(os.environ["YOLO_CONFIG_DIR"]).mkdir(parents=True, exist_ok=True)
     threads = os.environ.get("OMP_NUM_THREADS")
     from ultralytics import utils
+    from ultralytics.utils import patches
 
     if threads is None:
         os.environ.pop("OMP_NUM_THREADS", None)  # Ultralytics sets 1, which every child process would inherit
@@ -59,6 +60,8 @@ def quiet() -> None:
         utils.SETTINGS, dict.fromkeys(_INTEGRATIONS, False)
     )  # in memory: the user's file stays as it is
     utils.LOGGER.setLevel(logging.WARNING)
+    # its Image.open, in place of Pillow's, would install a package whenever a file is no image
+    patches._pil_plugins_registered = True
 
 
 def build(architecture: str, classes: Sequence[str], *, seed: int = 0) -> nn.Module:
