@@ -1,6 +1,7 @@
 """Compose and validate a configuration once, before a GPU second is spent.
 
-For a project it writes resolved/<project>.yaml, which every stage of the graph reads. `sweep=<name>` writes
+For a project it writes resolved/<project>.yaml, which every stage of the graph reads, and the same as .json, which DVC
+compares: it reads that file for every stage, and YAML would take it seconds. `sweep=<name>` writes
 resolved/sweeps/<name>.yaml instead: the configuration of every job, with the profile and seeds that
 sweeps/request/<name>.yaml asks for.
 """
@@ -14,7 +15,7 @@ import yaml
 from assay.config import compose, expand_sweep, render
 from assay.entrypoint import help_wanted, mistakes_in_one_line, stage_help
 from assay.errors import UserError
-from assay.files import atomic_write
+from assay.files import atomic_write, write_json
 
 
 def main(arguments: list[str]) -> None:
@@ -35,6 +36,7 @@ def main(arguments: list[str]) -> None:
         text, target = render(cfg), Path(f"resolved/{cfg.project.name}.yaml")
         changed = (f"{key} {a} -> {b}" for key, (a, b) in cfg.profile.scaled.items())
         said = f"{cfg.experiment.id}, {cfg.profile.name} profile: {', '.join(changed) or 'nothing scaled'}"
+        write_json(target.with_suffix(".json"), cfg.model_dump(mode="json"))
     with atomic_write(target) as temporary:
         temporary.write_text(text, "utf-8")
     print(f"{target}: {said}")
