@@ -1,11 +1,14 @@
 """Compose and validate a configuration once, before a GPU second is spent.
 
-For a project it writes resolved/<project>.yaml, which every stage of the graph reads, and the same as .json, which DVC
-compares: it reads that file for every stage, and YAML would take it seconds. `sweep=<name>` writes
+For a project it writes resolved/<project>.yaml, which every stage of the graph reads, and a digest of each of its
+sections as .json, which DVC compares: it reads that file for every stage, and the whole would take it seconds.
+`sweep=<name>` writes
 resolved/sweeps/<name>.yaml instead: the configuration of every job, with the profile and seeds that
 sweeps/request/<name>.yaml asks for.
 """
 
+import hashlib
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,10 +39,27 @@ def main(arguments: list[str]) -> None:
         text, target = render(cfg), Path(f"resolved/{cfg.project.name}.yaml")
         changed = (f"{key} {a} -> {b}" for key, (a, b) in cfg.profile.scaled.items())
         said = f"{cfg.experiment.id}, {cfg.profile.name} profile: {', '.join(changed) or 'nothing scaled'}"
-        write_json(target.with_suffix(".json"), cfg.model_dump(mode="json"))
+        write_json(target.with_suffix(".json"), digests(cfg.model_dump(mode="json")))
     with atomic_write(target) as temporary:
         temporary.write_text(text, "utf-8")
     print(f"{target}: {said}")
+
+
+def digests(config: dict[str, Any]) -> dict[str, Any]:
+    """Each section's digest; of those that stages read in parts (_IN_PARTS), each part's own value or digest."""
+
+    def digest(value: Any) -> Any:
+        if not isinstance(value, dict | list):
+            return value
+        return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+    return {
+        section: {key: digest(part) for key, part in value.items()} if section in _IN_PARTS else digest(value)
+        for section, value in config.items()
+    }
+
+
+_IN_PARTS = ("project", "experiment", "profile", "baseline")
 
 
 def sweep_request(name: str) -> dict[str, Any]:
