@@ -100,7 +100,7 @@ def say(sweep: str, table: "pd.DataFrame", pairs: Sequence[dict[str, Any]]) -> N
     from rich.table import Table
 
     shown = Table(title=f"sweep {sweep}", title_justify="left")
-    for column in ("job", "status", "weights", "accuracy (95 % interval)", "without leaks", "best epoch"):
+    for column in ("job", "status", "weights", "accuracy (95 % interval)", "without leaks", "as published"):
         shown.add_column(column, overflow="fold")
     for row in table.to_dict("records"):
         if row["status"] == "ok":
@@ -111,7 +111,7 @@ def say(sweep: str, table: "pd.DataFrame", pairs: Sequence[dict[str, Any]]) -> N
                 row["weights"],
                 interval,
                 f"{row['without_leaks']:.4f}",
-                f"{row['best_epoch']:.0f}",
+                f"{row['as_published']:.4f}",
             ]
             shown.add_row(row["job"], *cells)
         else:

@@ -37,6 +37,7 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
     from assay.models.classifier import save_classifier
     from assay.models.weights import resolve
     from assay.training.classification import train_classifier
+    from assay.training.examples import split_off
     from assay.training.two_stage import train_two_stage
 
     build, model, train = Path(cfg.build), cfg.model, cfg.train
@@ -45,7 +46,15 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
     classes = list(cfg.project.classes)
     if train.maybe == "reviewed":
         classes.insert(1, "maybe")  # document 004: clean 0, maybe 1, pit 2
-    parts = {"train": _rows(cfg, manifest, classes, run), "val": manifest[manifest["split"] == "val"]}
+    rows = _rows(cfg, manifest, classes, run)
+    kept_back = split_off(
+        rows["label"].to_numpy(), rows["group"].tolist(), share=train.select_share, seed=cfg.seed
+    )
+    parts = {
+        "train": rows[~kept_back],
+        "select": rows[kept_back],
+        "val": manifest[manifest["split"] == "val"],
+    }
     weights = resolve(
         model.architecture,
         path=model.weights,
@@ -62,7 +71,7 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
         said = f"reading {name} images"
         arrays[f"{name}_images"] = load_images(Path(cfg.data), images, model.image_size, progress=said)
         arrays[f"{name}_labels"] = part["label"].map(classes.index).to_numpy(copy=True)
-    settings = train.model_dump(exclude={"max_images", "maybe", "hard_examples"})
+    settings = train.model_dump(exclude={"max_images", "maybe", "hard_examples", "select_share"})
     settings |= model.model_dump(include={"architecture", "image_size", "input_mode", "freeze"})
     method: Any = train_classifier
     if train.maybe == "misses":
@@ -77,9 +86,13 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
         log=run.metric,
     )
 
-    facts = {"experiment": cfg.experiment.id, "profile": cfg.profile.name, "images": len(parts["train"])}
+    facts = {
+        "experiment": cfg.experiment.id,
+        "profile": cfg.profile.name,
+        "images": {name: len(part) for name, part in parts.items()},
+    }
     with fresh_folder(out) as folder:
-        save_classifier(folder, trained.module, trained.info | facts)
+        save_classifier(folder, trained.module, trained.info | facts, as_published=trained.as_published)
         pd.DataFrame(trained.history).to_csv(folder / "history.csv", index=False)
     for name in ("model.json", "history.csv"):
         run.artifact(out / name)

@@ -38,7 +38,7 @@ def draw(
         ("sample_predictions", gallery.sample_predictions(rows, classes, seed=cfg.seed)),
     ):
         gallery.draw_gallery(folder / f"{name}.png", judged, lambda image: read_image(Path(cfg.data) / image))
-    machine = describe()
+    machine, kept = describe(), info["selections"]
     published = cfg.experiment.published
     doubts = not_comparable(cfg, predictions.data["source"], info["weights"]["origin"])
     warnings = [f"Training failed: the model {info['collapsed']}."] if info["collapsed"] else []
@@ -56,7 +56,8 @@ def draw(
             "experiment": cfg.experiment.id,
             "architecture": info["architecture"],
             "image size": f"{info['image_size']} px",
-            "epochs": f"{info['epochs_run']}, best {info['best_epoch']} (chosen on the images reported here)",
+            "epochs": f"{info['epochs_run']}, kept {kept['clean']['epoch']} (best on {info['images']['select']} training "
+            f"images kept back); best on the images reported here: {kept['as_published']['epoch']}",
             "accuracy of the last epoch": f"{100 * info['last_accuracy']:.1f} %",
             **{f"scaled: {key}": f"{old} → {new}" for key, (old, new) in cfg.profile.scaled.items()},
         },

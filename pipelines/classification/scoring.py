@@ -9,18 +9,28 @@ from assay.tracking import Run
 
 
 def predict_all(cfg: ClassificationConfig, models: dict[str, Path]) -> Predictions:
-    """Run every model (name -> its folder) on the validation images, at the size each was trained for."""
+    """Run every model (name -> its folder) on the validation images, at the size each was trained for.
+
+    The weights chosen on the validation images themselves are a model of their own, "<name>, as published".
+    """
     import pandas as pd
 
     from assay.data.classification import read_manifest, source_of
     from assay.data.images import load_images
     from assay.evaluation.predictions import Predictions, table_of
-    from assay.models.classifier import load_classifier, predict
+    from assay.models.classifier import WEIGHTS, load_classifier, predict
 
     dataset = Path(cfg.build) / "dataset"
     manifest = read_manifest(dataset)
     held_out = manifest[manifest["split"] == "val"]
-    loaded = {name: load_classifier(folder) for name, folder in models.items()}
+    loaded, about = {}, {}
+    for name, folder in models.items():
+        for selection in WEIGHTS:
+            module, info = load_classifier(folder, selection)
+            stored = name_of(name, selection)
+            loaded[stored] = module, info
+            said = {key: info[key] for key in ("experiment", "profile", "weights")}
+            about[stored] = {"hash": info["ids"][selection], "selection": selection, **said}
     known = {label for _, info in loaded.values() for label in info["classes"]}
     classes = [*cfg.project.classes, *sorted(known - set(cfg.project.classes))]
     tables = []
@@ -30,30 +40,42 @@ def predict_all(cfg: ClassificationConfig, models: dict[str, Path]) -> Predictio
         )
         probabilities = predict(module, pixels, input_mode=info["input_mode"])
         tables.append(table_of(name, held_out, probabilities, known=info["classes"], classes=classes))
-    about = {
-        name: {"hash": info["id"], **{key: info[key] for key in ("experiment", "profile", "weights")}}
-        for name, (_, info) in loaded.items()
-    }
     return Predictions(pd.concat(tables), tuple(classes), about, source_of(dataset))
 
 
+def name_of(model: str, selection: str) -> str:
+    """What a model's stored predictions are called; the clean selection is the model itself."""
+    return model if selection == "clean" else f"{model}, as published"
+
+
 def score_one(cfg: ClassificationConfig, predictions: Predictions, model: str, run: Run) -> dict[str, Any]:
-    """Every metric of one model, on all images and without leaks; logged to the run."""
+    """Every metric of one model, on all images and without leaks; logged to the run.
+
+    "as_published" holds the same for the epoch that is best on these very images.
+    """
     from assay.evaluation.classification import flat, score
 
     routing = cfg.evaluate.routing
-    scores = score(
-        predictions.of(model),
-        cfg.project.classes,
-        maybe="maybe" if "maybe" in predictions.classes and _answers_maybe(predictions, model) else None,
-        routing=(routing.pit, routing.maybe) if routing else None,
-        draws=cfg.evaluate.bootstrap_draws,
-        seed=cfg.seed,
+    maybe = "maybe" if "maybe" in predictions.classes and _answers_maybe(predictions, model) else None
+    scores, published = (
+        score(
+            predictions.of(name_of(model, selection)),
+            cfg.project.classes,
+            maybe=maybe,
+            routing=(routing.pit, routing.maybe) if routing else None,
+            draws=cfg.evaluate.bootstrap_draws,
+            seed=cfg.seed,
+        )
+        for selection in ("clean", "as_published")
     )
-    for part, prefix in (("all", ""), ("without_leaks", "without_leaks/")):
-        for name, value in flat(scores[part]).items():
+    for prefix, part in (
+        ("", scores["all"]),
+        ("without_leaks/", scores["without_leaks"]),
+        ("as_published/", published["all"]),
+    ):
+        for name, value in flat(part).items():
             run.metric(prefix + name, value)
-    return scores
+    return {**scores, "as_published": published}
 
 
 def not_comparable(cfg: ClassificationConfig, source: str, weights: str) -> list[str]:
@@ -115,7 +137,10 @@ def score_into(cfg: ClassificationConfig, out: Path, name: str, trained: Path, r
         "balanced_accuracy": everything["balanced_accuracy"]["value"],
         "f1_macro": everything["f1"]["macro"]["value"],
         "without_leaks": scores["without_leaks"]["accuracy"]["value"],
-        "best_epoch": info["best_epoch"],
+        "epoch": info["selections"]["clean"]["epoch"],
+        "as_published": scores["as_published"]["all"]["accuracy"]["value"],
+        "as_published_without_leaks": scores["as_published"]["without_leaks"]["accuracy"]["value"],
+        "as_published_epoch": info["selections"]["as_published"]["epoch"],
         "last_epoch_accuracy": info["last_accuracy"],
         "collapsed": info["collapsed"] or everything["collapsed"],
         **flat({rule: everything[rule] for rule in ("three_class", "routing") if rule in everything}),

@@ -9,8 +9,9 @@ from assay.errors import UserError
 from assay.files import atomic_write, read_json
 
 COLUMNS = (
-    "job", "status", "weights", "n", "accuracy", "low", "high", "without_leaks", "f1_macro", "balanced_accuracy",
-    "best_epoch", "last_epoch_accuracy", "collapsed", "published", "comparable", "error",
+    "job", "status", "weights", "n", "accuracy", "low", "high", "without_leaks", "f1_macro", "balanced_accuracy", "epoch",
+    "as_published", "as_published_without_leaks", "as_published_epoch", "last_epoch_accuracy", "collapsed", "published",
+    "comparable", "error",
 )  # fmt: skip
 
 

@@ -46,11 +46,15 @@ def test_raw_input_is_exact(images):
 
 
 def test_a_saved_classifier_predicts_the_same_when_loaded(tmp_path, module, images):
-    save_classifier(tmp_path, module.to(memory_format=torch.channels_last), INFO)
+    other = {name: 2 * tensor for name, tensor in module.state_dict().items()}
+    save_classifier(tmp_path, module.to(memory_format=torch.channels_last), INFO, as_published=other)
     loaded, info = load_classifier(tmp_path)
     before, after = (predict(network, images, input_mode="norm") for network in (module, loaded))
     np.testing.assert_allclose(before, after, atol=1e-6)
     assert not loaded.training
+    published, _ = load_classifier(tmp_path, "as_published")
+    assert all(torch.equal(other[name], tensor) for name, tensor in published.state_dict().items())
+    assert info["ids"]["as_published"] != info["ids"]["clean"] == info["id"]
     assert info["parameters"] == sum(parameter.numel() for parameter in module.parameters())
     assert info["size_mb"] == pytest.approx((tmp_path / "model.safetensors").stat().st_size / 1e6, abs=1e-3)
 
@@ -82,7 +86,7 @@ def test_predicting_leaves_the_mode_and_takes_no_images(module, images):
     ],
 )
 def test_two_files_that_do_not_belong_together_are_refused(tmp_path, module, changes, message):
-    save_classifier(tmp_path, module, INFO)
+    save_classifier(tmp_path, module, INFO, as_published=module.state_dict())
     write_json(tmp_path / "model.json", {**read_json(tmp_path / "model.json"), **changes})
     with pytest.raises(UserError, match=message):
         load_classifier(tmp_path)
@@ -91,7 +95,7 @@ def test_two_files_that_do_not_belong_together_are_refused(tmp_path, module, cha
 def test_missing_and_damaged_files_are_named(tmp_path, module):
     with pytest.raises(UserError, match=r"model.json: no such file"):
         load_classifier(tmp_path)
-    save_classifier(tmp_path, module, INFO)
+    save_classifier(tmp_path, module, INFO, as_published=module.state_dict())
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"model.safetensors: damaged"):

@@ -33,11 +33,14 @@ def settings(tmp_path):
 
     train_images, train_labels = images(60, 0)
     val_images, val_labels = images(30, 1)
+    select_images, select_labels = images(20, 2)
     return {
         "train_images": train_images,
         "train_labels": train_labels,
         "val_images": val_images,
         "val_labels": val_labels,
+        "select_images": select_images,
+        "select_labels": select_labels,
         "classes": ["clean", "pit"],
         "architecture": "test_resnet.r160_in1k",
         "weights": Weights("random", "test"),

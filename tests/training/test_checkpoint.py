@@ -128,7 +128,7 @@ def log(name, value, step):
         os.kill(os.getpid(), signal.SIGKILL)
 trained = train_classifier(**arguments, log=log)
 from assay.models.classifier import save_classifier
-save_classifier(Path(sys.argv[2]), trained.module, trained.info)
+save_classifier(Path(sys.argv[2]), trained.module, trained.info, as_published=trained.as_published)
 """
 
 

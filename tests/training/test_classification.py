@@ -18,23 +18,34 @@ def same(first, second):
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_it_learns_reports_and_keeps_the_first_best_epoch(settings):
+def test_it_learns_and_keeps_the_first_best_epoch_of_both_selections(settings):
     logged = []
     trained = train_classifier(**settings | {"epochs": 6, "log": lambda *entry: logged.append(entry)})
-    accuracies = [row["val/accuracy"] for row in trained.history]
     info = trained.info
-    assert info["best_accuracy"] == max(accuracies) > 0.7
-    assert info["best_epoch"] == accuracies.index(max(accuracies)) + 1
-    assert info["last_accuracy"] == accuracies[-1]
+    for selection, part in (("as_published", "val"), ("clean", "select")):
+        accuracies = [row[f"{part}/accuracy"] for row in trained.history]
+        kept = info["selections"][selection]
+        assert kept[f"{part}_accuracy"] == max(accuracies) > 0.7
+        assert kept["epoch"] == accuracies.index(max(accuracies)) + 1
+        assert kept["val_accuracy"] == trained.history[kept["epoch"] - 1]["val/accuracy"]
+        assert [(value, step) for name, value, step in logged if name == f"{part}/accuracy"] == list(
+            zip(accuracies, range(1, 7), strict=True)
+        )
+    assert info["last_accuracy"] == trained.history[-1]["val/accuracy"]
     assert (info["collapsed"], info["epochs_run"], info["precision"]) == (None, 6, "fp32")
     assert [row["epoch"] for row in trained.history] == [1, 2, 3, 4, 5, 6]
-    assert [(value, step) for name, value, step in logged if name == "val/accuracy"] == list(
-        zip(accuracies, range(1, 7), strict=True)
-    )
-    probabilities = predict(trained.module, settings["val_images"], input_mode="norm")
-    assert (probabilities.argmax(axis=1) == settings["val_labels"]).mean() == pytest.approx(
-        info["best_accuracy"]
-    )
+
+
+def test_the_two_selections_hold_the_weights_of_their_epochs(settings):
+    # few select images, all of one kind, so that the two choices differ
+    arguments = settings | {"epochs": 6, "select_images": settings["val_images"][:4]}
+    trained = train_classifier(**arguments | {"select_labels": 1 - settings["val_labels"][:4]})
+    kept = trained.info["selections"]
+    assert kept["clean"]["epoch"] != kept["as_published"]["epoch"]
+    for selection, state in (("clean", weights_of(trained)), ("as_published", trained.as_published)):
+        trained.module.load_state_dict(state)
+        found = predict(trained.module, settings["val_images"], input_mode="norm").argmax(axis=1)
+        assert (found == settings["val_labels"]).mean() == pytest.approx(kept[selection]["val_accuracy"])
 
 
 @pytest.mark.parametrize(
@@ -63,13 +74,13 @@ def test_frozen_features_computed_once_train_the_same_head(settings, monkeypatch
     monkeypatch.setattr(classification, "_features", lambda *a: calls.append(1) or real(*a))
     frozen = settings | {"freeze": "backbone", "augmentation": "none", "lr": 1e-2}
     cached = train_classifier(**frozen)
-    assert len(calls) == 2  # training and validation images, once each
+    assert len(calls) == 3  # training, validation and select images, once each
     monkeypatch.setattr(classification, "augment", lambda images, kind, generator: images)
     settings["checkpoint"].unlink()
     plain = train_classifier(
         **frozen | {"augmentation": "geometric"}
     )  # augmented by nothing, every epoch anew
-    assert len(calls) == 2
+    assert len(calls) == 3
     for name, tensor in weights_of(plain).items():
         torch.testing.assert_close(weights_of(cached)[name], tensor, rtol=1e-3, atol=1e-4)
     assert cached.info["trainable"] == plain.info["trainable"] < cached.info["parameters"]
@@ -112,10 +123,10 @@ def test_patience_ends_the_training_early(settings, monkeypatch):
     monkeypatch.setattr(
         epochs,
         "evaluate",
-        lambda setup: {"val/loss": 1.0, "val/accuracy": next(scores), "val/classes_predicted": 2.0},
+        lambda setup: {"val/accuracy": 0.5, "val/classes_predicted": 2.0, "select/accuracy": next(scores)},
     )
     trained = train_classifier(**settings | {"epochs": 5, "patience": 2})
-    assert (trained.info["epochs_run"], trained.info["best_epoch"]) == (4, 2)
+    assert (trained.info["epochs_run"], trained.info["selections"]["clean"]["epoch"]) == (4, 2)
 
 
 def test_a_loss_that_is_not_finite_ends_the_training_and_is_named(settings):

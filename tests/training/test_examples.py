@@ -1,10 +1,11 @@
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from assay.errors import UserError
-from assay.training.examples import training_rows
+from assay.training.examples import split_off, training_rows
 
 CLASSES = ("clean", "pit")
 
@@ -118,3 +119,20 @@ def test_a_reviewed_label_holds_for_every_copy_of_the_same_pixels():
 def test_a_class_without_images_is_named():
     with pytest.raises(UserError, match="class 'maybe': 0 training images"):
         training_rows(manifest(), None, classes=("clean", "maybe", "pit"))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_a_part_split_off_keeps_groups_together_and_classes_even(share):
+    labels = np.arange(200) % 2
+    groups = [str(number // 5) for number in range(200)]
+    marked = split_off(labels, groups, share=share, seed=1)
+    assert set(np.array(groups)[marked]).isdisjoint(np.array(groups)[~marked])
+    assert marked.mean() == pytest.approx(share, abs=0.1 * share + 0.02)
+    assert labels[marked].mean() == pytest.approx(0.5, abs=0.1)
+    assert np.array_equal(marked, split_off(labels, groups, share=share, seed=1))
+    assert not np.array_equal(marked, split_off(labels, groups, share=share, seed=2))
+
+
+def test_too_few_images_to_split_are_a_users_mistake():
+    with pytest.raises(UserError, match="4 training images in 4 groups cannot be split into 10 parts"):
+        split_off(np.array([0, 0, 1, 1]), list("abcd"), share=0.1, seed=0)

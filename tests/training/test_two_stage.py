@@ -5,7 +5,8 @@ import torch
 from assay.errors import UserError
 from assay.models.classifier import predict
 from assay.training import two_stage
-from assay.training.two_stage import halves, train_two_stage
+from assay.training.examples import split_off
+from assay.training.two_stage import train_two_stage
 
 
 @pytest.fixture
@@ -29,7 +30,9 @@ def test_misses_of_models_that_had_not_seen_them_become_maybe(arguments, monkeyp
     assert trained.info["classes"] == last["classes"] == ["clean", "maybe", "pit"]
     assert len(half1["train_images"]) + len(half2["train_images"]) == 60
     # recompute the training labels from the models that had not seen the images
-    first = halves(arguments["train_labels"], arguments["train_groups"], arguments["seed"])
+    first = ~split_off(
+        arguments["train_labels"], arguments["train_groups"], share=0.5, seed=arguments["seed"]
+    )
     missed = np.zeros(60, bool)
     for seen, model in ((first, model1), (~first, model2)):
         answers = predict(model.module, arguments["train_images"][~seen], input_mode="norm").argmax(axis=1)
@@ -46,20 +49,10 @@ def test_misses_of_models_that_had_not_seen_them_become_maybe(arguments, monkeyp
     assert [path.name for path in arguments["checkpoint"].parent.iterdir()] == ["checkpoint.pt"]
 
 
-def test_halves_keep_groups_together_and_classes_even():
-    labels = np.arange(200) % 2
-    groups = [str(number // 5) for number in range(200)]
-    first = halves(labels, groups, seed=1)
-    assert set(np.array(groups)[first]).isdisjoint(np.array(groups)[~first])
-    assert 80 <= first.sum() <= 120
-    assert labels[first].mean() == pytest.approx(0.5, abs=0.1)
-    assert np.array_equal(first, halves(labels, groups, seed=1))
-    assert not np.array_equal(first, halves(labels, groups, seed=2))
-
-
 def test_too_few_misses_are_a_users_mistake(arguments, monkeypatch):
-    images = [*arguments["train_images"], *arguments["val_images"]]
-    labels = [*arguments["train_labels"], *arguments["val_labels"]]
+    parts = ("train", "val", "select")
+    images = [image for part in parts for image in arguments[f"{part}_images"]]
+    labels = [label for part in parts for label in arguments[f"{part}_labels"]]
     known = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
 
     def always_right(module, images, input_mode):

@@ -57,6 +57,9 @@ class ClassifierTraining(Strict):
 
     epochs: Count
     batch: int = Field(ge=2, description="batch norm needs two")
+    select_share: float = Field(
+        gt=0, le=0.5, description="part of the training images, by group, that the clean selection chooses on"
+    )
     max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
     optimizer: Literal["adam", "adamw", "sgd"]
     lr: Positive = Field(le=1, description="learning rate")

@@ -144,8 +144,9 @@ def plot_history(path: Path, history: pd.DataFrame) -> None:
             axes.set(xlabel="epoch", title=name.capitalize())
             axes.xaxis.get_major_locator().set_params(integer=True)
             if len(history):
-                best = history["epoch"].iloc[int(history["val/accuracy"].argmax())]
-                axes.axvline(best, color=GREY, linewidth=1, linestyle=":", label=f"best epoch {best:.0f}")
+                chosen_on = "select" if "select/accuracy" in history else "val"
+                best = history["epoch"].iloc[int(history[f"{chosen_on}/accuracy"].argmax())]
+                axes.axvline(best, color=GREY, linewidth=1, linestyle=":", label=f"kept epoch {best:.0f}")
                 axes.legend(fontsize=10)
 
 

@@ -15,6 +15,8 @@ from assay.models import timm_adapter
 from assay.models.weights import Weights, read_state
 
 InputMode = Literal["raw", "norm"]
+Selection = Literal["clean", "as_published"]
+WEIGHTS: Mapping[Selection, str] = {"clean": "model.safetensors", "as_published": "as_published.safetensors"}
 
 # input = (pixel / 255 - mean) / std per RGB channel. "raw" feeds 0-255 as it is; "norm" is ImageNet's.
 NORMALISATION: dict[InputMode, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -32,27 +34,39 @@ def to_input(images: Tensor, input_mode: InputMode) -> Tensor:
     return (inputs / 255 - mean) / std
 
 
-def save_classifier(folder: Path, module: nn.Module, info: Mapping[str, Any]) -> None:
-    """Write model.safetensors and model.json (`info` with `size_mb` and `parameters` added) into `folder`.
+def save_classifier(
+    folder: Path, module: nn.Module, info: Mapping[str, Any], *, as_published: Mapping[str, Tensor]
+) -> None:
+    """Write the weights of both selections and model.json into `folder`.
 
-    `info` must hold what `load_classifier` needs: architecture, classes, image_size, input_mode.
+    model.safetensors holds the module's weights (the clean selection), as_published.safetensors the others.
+    `info` must hold what `load_classifier` needs: architecture, classes, image_size, input_mode. Added are
+    `size_mb`, `parameters`, `id`, and `ids` by selection.
     """
     from safetensors.torch import save
 
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    weights = folder / "model.safetensors"
-    with atomic_write(weights) as temporary:
-        # written by Python: the error of safetensors' own writer does not say that the disk is full
-        temporary.write_bytes(save(state, metadata={"architecture": str(info["architecture"])}))
+    ids = {}
+    states: dict[Selection, Mapping[str, Tensor]] = {
+        "clean": module.state_dict(),
+        "as_published": as_published,
+    }
+    for selection, state in states.items():
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+        with atomic_write(folder / WEIGHTS[selection]) as temporary:
+            # written by Python: the error of safetensors' own writer does not say that the disk is full
+            temporary.write_bytes(save(tensors, metadata={"architecture": str(info["architecture"])}))
+        # the same weights are the same model, whenever they were trained
+        ids[selection] = sha256_file(folder / WEIGHTS[selection])[:32]
     counted = {
-        "id": sha256_file(weights)[:32],  # the same weights are the same model, whenever they were trained
+        "id": ids["clean"],
+        "ids": ids,
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
-        "size_mb": round(weights.stat().st_size / 1e6, 3),
+        "size_mb": round((folder / WEIGHTS["clean"]).stat().st_size / 1e6, 3),
     }
     write_json(folder / "model.json", {**info, **counted})
 
 
-def load_classifier(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
+def load_classifier(folder: Path, selection: Selection = "clean") -> tuple[nn.Module, dict[str, Any]]:
     """Read what `save_classifier` wrote: the network in eval mode on the CPU, and its info.
 
     Raises UserError when a file is missing or damaged, or when the weights are of another architecture than
@@ -65,7 +79,7 @@ def load_classifier(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
         architecture, classes, size = info["architecture"], info["classes"], info["image_size"]
     except (ValueError, KeyError) as error:
         raise UserError(f"{folder}/model.json: damaged ({error}); train the model again") from error
-    path = folder / "model.safetensors"
+    path = folder / WEIGHTS[selection]
     module = timm_adapter.build(
         architecture, classes=len(classes), image_size=size, weights=Weights("random", "filled below")
     )

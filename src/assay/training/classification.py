@@ -1,4 +1,4 @@
-"""Train an image classifier: resumable epochs over cached images, the best by validation accuracy kept."""
+"""Train an image classifier: resumable epochs over cached images, two choices of the best epoch kept."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from assay.training.augment import Augmentation, augment
 from assay.training.checkpoint import Checkpoint, fingerprint
 from assay.training.epochs import (
     EVALUATION_BATCH,
+    SELECTIONS,
     Log,
     Row,
     Schedule,
@@ -30,12 +31,14 @@ from assay.training.precision import Precision, autocast, choose, device
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """A network with its best epoch's weights (eval mode, on the CPU), its facts, and a row per epoch.
+    """A network with the weights of the clean selection (eval mode, on the CPU), its facts, and a row per epoch.
 
-    `info` is what model.json holds. `info["collapsed"]` is None, or says in a few words how training failed.
+    `as_published` holds the weights of the epoch that is best on the validation images themselves. `info` is what
+    model.json holds. `info["collapsed"]` is None, or says in a few words how training failed.
     """
 
     module: nn.Module
+    as_published: dict[str, Tensor]
     info: dict[str, Any]
     history: list[Row]
 
@@ -46,6 +49,8 @@ def train_classifier(
     train_labels: NDArray[np.integer[Any]],
     val_images: NDArray[np.uint8],
     val_labels: NDArray[np.integer[Any]],
+    select_images: NDArray[np.uint8],
+    select_labels: NDArray[np.integer[Any]],
     classes: Sequence[str],
     architecture: str,
     weights: Weights,
@@ -69,12 +74,14 @@ def train_classifier(
 ) -> TrainedClassifier:
     """Train on (N, S, S, 3) RGB uint8 images with labels in [0, len(classes)).
 
-    Kept is the first epoch with the highest validation accuracy; `patience` epochs without a new best end the
-    training early. `freeze` and `group_lrs` are those of `timm_adapter`. With the backbone frozen and no
-    augmentation every image's features are the same in each epoch, so they are computed once.
+    Two epochs are kept: the first with the highest accuracy on the select images, which neither train nor are
+    reported (clean), and the first with the highest on the val images (as published). `patience` epochs without a
+    new best on the select images end the training early. `freeze` and `group_lrs` are those of `timm_adapter`.
+    With the backbone frozen and no augmentation every image's features are the same in each epoch, so they are
+    computed once.
 
-    `log(name, value, epoch)` receives train/loss, train/accuracy, val/loss, val/accuracy,
-    val/classes_predicted, lr and train/images_per_second after each epoch (counted from 1); a resumed run
+    `log(name, value, epoch)` receives train/loss, train/accuracy, loss, accuracy and classes_predicted of val/ and
+    select/, lr and train/images_per_second after each epoch (counted from 1); a resumed run
     repeats those of earlier epochs, but for the speed.
 
     After every epoch `checkpoint` is replaced. The same call after a kill goes on from there, and because an
@@ -104,6 +111,7 @@ def train_classifier(
     }
     _check(train_images, train_labels, classes, image_size, "train")
     _check(val_images, val_labels, classes, image_size, "val")
+    _check(select_images, select_labels, classes, image_size, "select")
     if epochs < 1 or batch < 2:
         raise ValueError(
             f"epochs {epochs}, batch {batch}: expected at least 1 epoch of batches of at least 2"
@@ -121,20 +129,21 @@ def train_classifier(
     groups = timm_adapter.parameter_groups(module, lr, group_lrs)
     run = fingerprint(
         {**settings, "device": on.type, "torch": torch.__version__},
-        [train_images, train_labels, val_images, val_labels],
+        [train_images, train_labels, val_images, val_labels, select_images, select_labels],
         module.state_dict(),
     )
 
-    train_x, val_x = (torch.from_numpy(images).to(on) for images in (train_images, val_images))
+    def on_device(labels: NDArray[np.integer[Any]]) -> Tensor:
+        return torch.tensor(labels, dtype=torch.long, device=on)
+
+    inputs = [torch.from_numpy(images).to(on) for images in (train_images, val_images, select_images)]
     network: nn.Module = module
 
     def prepare(examples: Tensor, generator: Generator | None) -> Tensor:
         return to_input(augment(examples, augmentation, generator) if generator else examples, input_mode)
 
     if freeze == "backbone" and augmentation == "none":
-        train_x, val_x = (
-            _features(module, images, input_mode, settings["precision"]) for images in (train_x, val_x)
-        )
+        inputs = [_features(module, images, input_mode, settings["precision"]) for images in inputs]
         network, frozen, prepare = timm_adapter.head_of(module), [], _as_it_is
     outcome = run_epochs(
         Setup(
@@ -142,8 +151,8 @@ def train_classifier(
             frozen=frozen,
             prepare=prepare,
             optimizer=adam_or_sgd(optimizer, groups, weight_decay),
-            train=(train_x, torch.tensor(train_labels, dtype=torch.long, device=on)),
-            val=(val_x, torch.tensor(val_labels, dtype=torch.long, device=on)),
+            train=(inputs[0], on_device(train_labels)),
+            held={"val": (inputs[1], on_device(val_labels)), "select": (inputs[2], on_device(select_labels))},
             batch=batch,
             label_smoothing=label_smoothing,
             precision=settings["precision"],
@@ -155,11 +164,13 @@ def train_classifier(
         checkpoint=Checkpoint(checkpoint, run),
         log=log,
     )
-    network.load_state_dict(outcome.state)
+    network.load_state_dict(outcome.states["as_published"])
+    as_published = {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}
+    network.load_state_dict(outcome.states["clean"])
 
-    history, best = outcome.history, best_row(outcome.history)
-    collapsed = outcome.collapsed
-    if not collapsed and best["val/classes_predicted"] == 1 < len(np.unique(val_labels)):
+    history, collapsed = outcome.history, outcome.collapsed
+    best = {selection: best_row(history, selection) for selection in SELECTIONS}
+    if not collapsed and best["clean"]["val/classes_predicted"] == 1 < len(np.unique(val_labels)):
         collapsed = "predicts one class"
     mean, std = NORMALISATION[input_mode]
     info = {
@@ -171,12 +182,18 @@ def train_classifier(
         "trainable": sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad),
         "device": on.type,
         "epochs_run": len(history),
-        "best_epoch": int(best["epoch"]),
-        "best_accuracy": best["val/accuracy"],
+        "selections": {
+            selection: {
+                "epoch": int(row["epoch"]),
+                "val_accuracy": row["val/accuracy"],
+                "select_accuracy": row["select/accuracy"],
+            }
+            for selection, row in best.items()
+        },
         "last_accuracy": history[-1]["val/accuracy"] if history else 0.0,
         "collapsed": collapsed,
     }
-    return TrainedClassifier(module.eval().cpu(), info, history)
+    return TrainedClassifier(module.eval().cpu(), as_published, info, history)
 
 
 def _features(module: nn.Module, images: Tensor, input_mode: InputMode, precision: Precision) -> Tensor:
@@ -199,7 +216,7 @@ def _as_it_is(examples: Tensor, generator: Generator | None) -> Tensor:
 def _check(
     images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], classes: Sequence[str], size: int, split: str
 ) -> None:
-    """Raise ValueError unless images and labels can be trained on (or validated on, for split "val")."""
+    """Raise ValueError unless images and labels can be trained on (or looked at only, for another split)."""
     if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
         raise ValueError(
             f"{split} images: expected uint8 (N, {size}, {size}, 3), found {images.dtype} {images.shape}"

@@ -1,9 +1,11 @@
 """Which images a training shows: the training split, what reviewers said of it, and the profile's bound."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from assay.errors import UserError
 
@@ -58,6 +60,28 @@ def training_rows(
             )
     again = [rows[rows["reviewed"]]] * (repeat - 1)
     return pd.concat([rows, *again])[["image", "label", "group"]].reset_index(drop=True)
+
+
+def split_off(labels: NDArray[Any], groups: Sequence[str], *, share: float, seed: int) -> NDArray[np.bool_]:
+    """Mark about `share` (at most 0.5) of the images: no group is on both sides, classes are shared out evenly.
+
+    Raises:
+        UserError: too few images or groups for such a part.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    parts = round(1 / share)
+    folds = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=seed)
+    marked = np.zeros(len(labels), dtype=bool)
+    try:
+        _, rows = next(folds.split(marked, labels, np.asarray(groups)))
+    except ValueError as error:
+        raise UserError(
+            f"{len(labels)} training images in {len(set(groups))} groups cannot be split into {parts} parts with every "
+            "class; raise train.max_images or add images"
+        ) from error
+    marked[rows] = True
+    return marked
 
 
 def _subset(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:

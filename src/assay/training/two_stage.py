@@ -5,6 +5,7 @@ own training images, which it has mostly memorised. Here a training image is "ma
 seen it, nor any near-duplicate of it, gets it wrong.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from assay.models.classifier import InputMode, predict
 from assay.models.weights import Weights
 from assay.training.classification import TrainedClassifier, train_classifier
 from assay.training.epochs import Log
+from assay.training.examples import split_off
 
 MAYBE = "maybe"
 
@@ -28,6 +30,8 @@ def train_two_stage(
     train_groups: Sequence[str],
     val_images: NDArray[np.uint8],
     val_labels: NDArray[np.integer[Any]],
+    select_images: NDArray[np.uint8],
+    select_labels: NDArray[np.integer[Any]],
     classes: Sequence[str],
     weights: Weights,
     input_mode: InputMode,
@@ -41,7 +45,7 @@ def train_two_stage(
     Arguments are those of `train_classifier`, for each stage alike (`epochs` epochs in each), and
     `train_groups`, one near-duplicate group per training image. Two more binary models, one per half of the
     groups, find the "maybe" of the training images; stage 1, trained on all of them, finds those of the
-    validation images and hands its weights to stage 2, under a new head.
+    validation and select images and hands its weights to stage 2, under a new head.
 
     Stage 2 selects its epoch on these validation labels, so its accuracy counts agreement with stage 1's
     misses, not truth alone; `info["maybe"]` says how many images they are. Logged names of the earlier
@@ -60,6 +64,8 @@ def train_two_stage(
             train_labels=train_labels[rows],
             val_images=val_images,
             val_labels=val_labels,
+            select_images=select_images,
+            select_labels=select_labels,
             classes=classes,
             weights=weights,
             input_mode=input_mode,
@@ -74,12 +80,13 @@ def train_two_stage(
     ) -> NDArray[np.bool_]:
         return predict(trained.module, images, input_mode=input_mode).argmax(axis=1) != labels
 
-    first_half = halves(train_labels, train_groups, seed)
+    second_half = split_off(train_labels, train_groups, share=0.5, seed=seed)
     train_maybe = np.zeros(len(train_labels), dtype=bool)
-    for name, seen in (("half1", first_half), ("half2", ~first_half)):
+    for name, seen in (("half1", ~second_half), ("half2", second_half)):
         train_maybe[~seen] = misses(binary(name, seen), train_images[~seen], train_labels[~seen])
     stage1 = binary("stage1", np.ones(len(train_labels), dtype=bool))
     val_maybe = misses(stage1, val_images, val_labels)
+    select_maybe = misses(stage1, select_images, select_labels)
 
     three_train, three_val = _three(train_labels, train_maybe), _three(val_labels, val_maybe)
     three_classes = [classes[0], MAYBE, classes[1]]
@@ -94,6 +101,8 @@ def train_two_stage(
         train_labels=three_train,
         val_images=val_images,
         val_labels=three_val,
+        select_images=select_images,
+        select_labels=_three(select_labels, select_maybe),
         classes=three_classes,
         weights=Weights(weights.origin, f"stage 1 on {weights.detail}", stage1.module.state_dict()),
         input_mode=input_mode,
@@ -106,20 +115,9 @@ def train_two_stage(
         _beside(checkpoint, name).unlink(missing_ok=True)
     facts = {
         "maybe": {"train": int(train_maybe.sum()), "val": int(val_maybe.sum())},
-        "stage1": {key: stage1.info[key] for key in ("best_epoch", "best_accuracy", "collapsed")},
+        "stage1": {key: stage1.info[key] for key in ("selections", "collapsed")},
     }
-    return TrainedClassifier(trained.module, {**trained.info, **facts}, trained.history)
-
-
-def halves(labels: NDArray[np.integer[Any]], groups: Sequence[str], seed: int) -> NDArray[np.bool_]:
-    """Mark one half of the images: no group is in both halves, and the classes are shared out evenly."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    folds = StratifiedGroupKFold(n_splits=2, shuffle=True, random_state=seed)
-    rows, _ = next(folds.split(np.zeros(len(labels)), labels, np.asarray(groups)))
-    first = np.zeros(len(labels), dtype=bool)
-    first[rows] = True
-    return first
+    return dataclasses.replace(trained, info={**trained.info, **facts})
 
 
 def _three(labels: NDArray[np.integer[Any]], maybe: NDArray[np.bool_]) -> NDArray[np.int64]:
