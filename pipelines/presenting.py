@@ -10,6 +10,7 @@ from pipelines.classification.scoring import not_comparable
 if TYPE_CHECKING:
     import pandas as pd
 
+    from assay.evaluation.sections import Section
     from pipelines.gathering import Job
 
 
@@ -55,8 +56,9 @@ def write_pages(
     pairs: Sequence[dict[str, Any]],
     data: Mapping[str, Any],
     cfg: ClassificationConfig,
+    sections: "Sequence[Section]" = (),
 ) -> None:
-    """Write forest.png and report.html, which opens by double click, into `folder`."""
+    """Write forest.png and report.html, which opens by double click, into `folder`; `sections` come last."""
     import pandas as pd
 
     from assay.config.compose import read_sweep
@@ -89,6 +91,7 @@ def write_pages(
         forest=folder / "forest.png",
         rows=rows,
         pairs=pairs,
+        sections=sections,
     )
     (folder / "report.html").write_text(text, "utf-8")
 

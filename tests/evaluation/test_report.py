@@ -6,6 +6,7 @@ from assay.evaluation.classification import score
 from assay.evaluation.comparison import compare
 from assay.evaluation.plots import plot_confusion
 from assay.evaluation.report import against_published, write_report
+from assay.evaluation.sections import Section
 
 CLASSES = ["clean", "pit"]
 PUBLISHED = {
@@ -88,6 +89,14 @@ def test_a_collapse_is_the_first_thing_said(write, predictions):
     assert html.index("collapsed: every image is called clean") < html.index('headline">')
     assert "the loss is not finite" in html
     assert "precision/pit is undefined: pit is never predicted." in html
+
+
+def test_a_stage_adds_parts_of_its_own(write, tmp_path):
+    rows = [["<b>", "12.5 %"], ["all", "-0.3 points"]]
+    html = write("sample", sections=[Section("Own part", "why", ["who", "how much"], rows)])
+    own = html.partition("<h2>Own part</h2>")[2].partition("<figure>")[0]
+    assert '<p class="note">why</p>' in own and '<th class="n">how much</th>' in own
+    assert "<td>&lt;b&gt;</td>" in own and '<td class="n">-0.3 points</td>' in own
 
 
 def test_no_comparison_no_table(write):

@@ -1,11 +1,11 @@
 """One HTML file with everything a reader needs to judge a model; opens by double click."""
 
 import base64
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assay.evaluation.sections import Section, is_number, points, share
 from assay.files import atomic_write
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def write_report(
     published: Mapping[str, Any],
     figures: Sequence[tuple[str, Path]],
     warnings: Sequence[str] = (),
+    sections: Sequence[Section] = (),
 ) -> None:
     """Write the report of one model to `path`.
 
@@ -42,6 +43,7 @@ def write_report(
         rest is not about this data set and is left out.
     figures: (caption, PNG), in order; the pictures are copied into the file.
     warnings: lines to put first, such as a training that failed; collapsed predictions are added here.
+    sections: further parts, shown before the figures.
     """
     everything = scores["all"]
     collapsed = (
@@ -58,6 +60,7 @@ def write_report(
         comparison=comparison,
         published=against_published(everything, published) if data["source"] == "original" else [],
         figures=figures,
+        sections=sections,
         warnings=[*collapsed, *warnings],
     )
     with atomic_write(path) as temporary:
@@ -65,7 +68,7 @@ def write_report(
 
 
 def page(template: str) -> "Template":
-    """A page template of this package, with the filters interval, points (differences) and image (base64)."""
+    """A page template of this package, with the filters interval, points (differences), is_number and image."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -74,7 +77,7 @@ def page(template: str) -> "Template":
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters |= {"interval": _interval, "points": _points, "image": _image}
+    environment.filters |= {"interval": share, "points": points, "is_number": is_number, "image": _image}
     return environment.get_template(template)
 
 
@@ -101,23 +104,6 @@ def against_published(scores: Mapping[str, Any], published: Mapping[str, Any]) -
         for name, value in reported.items()
         if isinstance(value, int | float)
     ]
-
-
-def _interval(found: Mapping[str, float]) -> str:
-    """{"value": 0.942, "low": 0.928, "high": 0.954} -> "94.2 % (92.8 to 95.4)"."""
-    if math.isnan(found["value"]):
-        return "undefined"
-    value = f"{100 * found['value']:.1f} %"
-    if math.isnan(found["low"]):
-        return f"{value} (no interval)"
-    return f"{value} ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
-
-
-def _points(found: Mapping[str, float]) -> str:
-    """A difference of shares in percentage points, with its interval."""
-    if math.isnan(found["value"]):
-        return "undefined"
-    return f"{100 * found['value']:+.1f} points ({100 * found['low']:+.1f} to {100 * found['high']:+.1f})"
 
 
 def _image(path: Path) -> str:

@@ -1,0 +1,59 @@
+"""Parts of a page that any stage can add: a title, a note, a table, pictures; and numbers as people read them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_NUMBER = ("+", "-", ".", *"0123456789")
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a page, shown in this order: title, note, table, figures.
+
+    header, rows: the table's cells as text, one header per column. figures: (caption, PNG).
+    """
+
+    title: str
+    note: str = ""
+    header: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    figures: Sequence[tuple[str, Path]] = ()
+
+
+def share(found: Mapping[str, float]) -> str:
+    """{"value": 0.942, "low": 0.928, "high": 0.954} -> "94.2 % (92.8 to 95.4)"."""
+    if math.isnan(found["value"]):
+        return "undefined"
+    value = f"{100 * found['value']:.1f} %"
+    if math.isnan(found["low"]):
+        return f"{value} (no interval)"
+    return f"{value} ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
+
+
+def points(found: Mapping[str, float]) -> str:
+    """A difference of shares in percentage points: "+1.2 points (-0.3 to +2.7)"."""
+    if math.isnan(found["value"]):
+        return "undefined"
+    value = f"{100 * found['value']:+.1f} points"
+    if math.isnan(found["low"]):
+        return f"{value} (no interval)"
+    return f"{value} ({100 * found['low']:+.1f} to {100 * found['high']:+.1f})"
+
+
+def number(found: Mapping[str, float]) -> str:
+    """A number that is no share, such as a log loss: "0.213 (0.180 to 0.251)"."""
+    if math.isnan(found["value"]):
+        return "undefined"
+    value = f"{found['value']:.3f}"
+    return (
+        value + " (no interval)"
+        if math.isnan(found["low"])
+        else f"{value} ({found['low']:.3f} to {found['high']:.3f})"
+    )
+
+
+def is_number(cell: str) -> bool:
+    """The cell starts as a number does: pages set it to the right."""
+    return cell.startswith(_NUMBER)
