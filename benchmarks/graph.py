@@ -22,12 +22,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from assay.environment import describe
-from assay.files import atomic_write
+from benchmarks.hardware import MADE_ON, made_on, table_path, write_table
 
 ROOT = Path(__file__).resolve().parents[1]
 MEGABYTE = 1e6
@@ -43,10 +42,7 @@ COLUMNS = (
     "limit_memory_mb",
     "all_seconds",
     "command",
-    "date",
-    "git_revision",
-    "hardware",
-    "versions",
+    *MADE_ON,
 )
 
 
@@ -112,10 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if machine["git"]["dirty"]:
         print("uncommitted changes are not measured: the clone holds the last commit", file=sys.stderr)
     rows = [row_of(task, measure_all(task, chosen.runs), machine) for task in tasks]
-    target = (
-        Path("results/benchmarks")
-        / f"graph-{slug(machine['cpu']['model'])}-{machine['cpu']['cores']}core.csv"
-    )
+    target = table_path("graph", machine)
     store(target, rows)
     print(table(rows))
     print(target)
@@ -227,11 +220,6 @@ def peak_mb(usage: resource.struct_rusage) -> float:
 def row_of(task: Task, samples: Sequence[Sample], machine: Mapping[str, Any]) -> dict[str, str]:
     """One line of the table, every value as it is written."""
     seconds = [sample.seconds for sample in samples]
-    cpu, packages = machine["cpu"], machine["packages"]
-    versions = {
-        "python": machine["python"],
-        **{name: packages.get(name) for name in ("dvc", "mlflow", "torch")},
-    }
     return {
         "name": task.name,
         "runs": str(len(samples)),
@@ -243,10 +231,7 @@ def row_of(task: Task, samples: Sequence[Sample], machine: Mapping[str, Any]) ->
         "limit_memory_mb": f"{MEMORY_LIMIT_MB:g}",
         "all_seconds": " ".join(f"{second:.2f}" for second in seconds),
         "command": task.command,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "git_revision": (machine["git"]["revision"] or "unknown")[:12],
-        "hardware": f"{cpu['model']}, {cpu['cores']} cores, {machine['memory_gb']} GB",
-        "versions": " ".join(f"{name} {version}" for name, version in versions.items() if version),
+        **made_on(machine, ("dvc", "mlflow", "torch")),
     }
 
 
@@ -257,10 +242,7 @@ def store(target: Path, rows: Sequence[Mapping[str, str]]) -> None:
         with target.open(encoding="utf-8", newline="") as stream:
             known = {row["name"]: row for row in csv.DictReader(stream)}
     known |= {row["name"]: row for row in rows}
-    with atomic_write(target) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n", extrasaction="ignore", restval="")
-        writer.writeheader()
-        writer.writerows(known[task.name] for task in TASKS if task.name in known)
+    write_table(target, [known[task.name] for task in TASKS if task.name in known], COLUMNS)
 
 
 def exceeded(row: Mapping[str, str]) -> bool:
@@ -277,12 +259,6 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
         mark = "   ABOVE ITS LIMIT" if exceeded(row) else ""
         lines.append(f"{row['name']:6} {times} {row['peak_memory_mb']:>8}  {row['command']}{mark}")
     return "\n".join(lines)
-
-
-def slug(words: str) -> str:
-    """Words as a part of a file name: "Intel(R) Xeon(R) CPU @ 2.50GHz" -> "intel-xeon-cpu-2-50ghz"."""
-    plain = re.sub(r"\((r|tm)\)", "", words.lower())
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "unknown"
 
 
 if __name__ == "__main__":

@@ -76,18 +76,6 @@ def test_storing_some_rows_keeps_the_others(tmp_path: Path) -> None:
     assert list(target.parent.iterdir()) == [target]
 
 
-@pytest.mark.parametrize(
-    ("words", "part"),
-    [
-        ("Intel(R) Xeon(R) Processor @ 2.50GHz", "intel-xeon-processor-2-50ghz"),
-        ("AMD EPYC 7B13", "amd-epyc-7b13"),
-        ("@", "unknown"),
-    ],
-)
-def test_a_processors_name_becomes_a_part_of_a_file_name(words: str, part: str) -> None:
-    assert graph.slug(words) == part
-
-
 def test_a_command_runs_the_clones_code_with_the_environments_programs(tmp_path: Path) -> None:
     given = graph.environment(tmp_path, {"PATH": "/bin", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/home/x"})
     assert given["PATH"] == f"{tmp_path}/.venv/bin:/bin"

@@ -1,0 +1,44 @@
+"""What every benchmark's table says of the machine it was made on, and how the table is called after it."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assay.files import atomic_write
+
+MADE_ON = ("date", "git_revision", "hardware", "versions")  # the last columns of every table
+
+
+def table_path(name: str, machine: Mapping[str, Any]) -> Path:
+    """results/benchmarks/<name>-<cpu>-<n>core.csv; machine: of `assay.environment.describe`."""
+    cpu = machine["cpu"]
+    return Path("results/benchmarks") / f"{name}-{slug(cpu['model'])}-{cpu['cores']}core.csv"
+
+
+def made_on(machine: Mapping[str, Any], packages: Sequence[str]) -> dict[str, str]:
+    """The columns `MADE_ON`; packages: whose versions matter to the numbers."""
+    cpu = machine["cpu"]
+    versions = {"python": machine["python"], **{name: machine["packages"].get(name) for name in packages}}
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "git_revision": (machine["git"]["revision"] or "unknown")[:12],
+        "hardware": f"{cpu['model']}, {cpu['cores']} cores, {machine['memory_gb']} GB",
+        "versions": " ".join(f"{name} {version}" for name, version in versions.items() if version),
+    }
+
+
+def write_table(target: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write rows to the CSV whole or not at all; keys that are no column are left out."""
+    with atomic_write(target) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n", extrasaction="ignore", restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def slug(words: str) -> str:
+    """Words as a part of a file name: "Intel(R) Xeon(R) CPU @ 2.50GHz" -> "intel-xeon-cpu-2-50ghz"."""
+    plain = re.sub(r"\((r|tm)\)", "", words.lower())
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "unknown"
