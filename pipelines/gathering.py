@@ -34,6 +34,7 @@ SCORING = (
     "src/assay/evaluation",
     "pipelines/classification/scoring.py",
     "pipelines/classification/picturing.py",
+    "pipelines/heading.py",
 )
 
 

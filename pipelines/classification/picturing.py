@@ -21,11 +21,11 @@ def draw(
     import pandas as pd
 
     from assay.data.images import read_image
-    from assay.environment import describe
     from assay.evaluation import gallery, plots
     from assay.evaluation.report import write_report
     from assay.files import read_json
     from pipelines.classification.scoring import not_comparable
+    from pipelines.heading import heading
 
     info, classes, rows = read_json(trained / "model.json"), cfg.project.classes, predictions.of(model)
     names = [model, *(name for name in predictions.models if name != model)]
@@ -38,29 +38,18 @@ def draw(
         ("sample_predictions", gallery.sample_predictions(rows, classes, seed=cfg.seed)),
     ):
         gallery.draw_gallery(folder / f"{name}.png", judged, lambda image: read_image(Path(cfg.data) / image))
-    machine, kept = describe(), info["selections"]
-    published = cfg.experiment.published
+    kept, published = info["selections"], cfg.experiment.published
     doubts = not_comparable(cfg, predictions.data["source"], info["weights"]["origin"])
-    warnings = [f"Training failed: the model {info['collapsed']}."] if info["collapsed"] else []
-    if published and doubts and predictions.data["source"] == "original":
-        warnings.append(f"Not comparable with the published numbers: {', '.join(doubts)}.")
+    facts = {
+        "architecture": info["architecture"],
+        "image size": f"{info['image_size']} px",
+        "epochs": f"{info['epochs_run']}, kept {kept['clean']['epoch']} (best on {info['images']['select']} training "
+        f"images kept back); best on the images reported here: {kept['as_published']['epoch']}",
+        "accuracy of the last epoch": f"{100 * info['last_accuracy']:.1f} %",
+    }
     write_report(
         folder / "report.html",
-        title=f"{cfg.project.title}: {cfg.experiment.title}",
-        data=predictions.data,
-        weights=info["weights"],
-        profile=cfg.profile.name,
-        seed=cfg.seed,
-        hardware=f"{machine['cpu']['model']}, {machine['cpu']['cores']} cores",
-        facts={
-            "experiment": cfg.experiment.id,
-            "architecture": info["architecture"],
-            "image size": f"{info['image_size']} px",
-            "epochs": f"{info['epochs_run']}, kept {kept['clean']['epoch']} (best on {info['images']['select']} training "
-            f"images kept back); best on the images reported here: {kept['as_published']['epoch']}",
-            "accuracy of the last epoch": f"{100 * info['last_accuracy']:.1f} %",
-            **{f"scaled: {key}": f"{old} → {new}" for key, (old, new) in cfg.profile.scaled.items()},
-        },
+        **heading(cfg, info, predictions.data, doubts=doubts, facts=facts),
         scores=scores,
         comparison=comparison,
         published=published.model_dump() if published and not doubts else {},
@@ -72,5 +61,4 @@ def draw(
             ("The most confident mistakes", folder / "worst_mistakes.png"),
             ("Predictions drawn at random", folder / "sample_predictions.png"),
         ],
-        warnings=warnings,
     )

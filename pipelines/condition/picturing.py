@@ -28,11 +28,11 @@ def draw(
 
     from assay.data.condition import read_manifest
     from assay.data.images import read_image
-    from assay.environment import describe
     from assay.evaluation import gallery, plots
     from assay.evaluation.report import write_report
     from assay.files import read_json
     from pipelines.condition.scoring import not_comparable
+    from pipelines.heading import heading
 
     info, classes, rows = read_json(trained / "model.json"), predictions.classes, predictions.of("model")
     dataset = Path(cfg.build) / "dataset"
@@ -63,26 +63,16 @@ def draw(
         path = folder / f"{name}.png"
         gallery.draw_gallery(path, judged, lambda image: read_image(dataset / crops[image]))
         figures.append((caption, path))
-    machine, source = describe(), predictions.data["source"]
     published = cfg.experiment.published
-    doubts = not_comparable(cfg, source, info["weights"]["origin"])
-    warnings = [f"Training failed: the model {info['collapsed']}."] if info["collapsed"] else []
-    if published and doubts and source == "original":
-        warnings.append(f"Not comparable with the published numbers: {', '.join(doubts)}.")
+    doubts = not_comparable(cfg, predictions.data["source"], info["weights"]["origin"])
+    facts = _facts(cfg, info, scores["all"], own)
     write_report(
         folder / "report.html",
-        title=f"{cfg.project.title}: {cfg.experiment.title}",
-        data=predictions.data,
-        weights=info["weights"],
-        profile=cfg.profile.name,
-        seed=cfg.seed,
-        hardware=f"{machine['cpu']['model']}, {machine['cpu']['cores']} cores",
-        facts=_facts(cfg, info, scores["all"], own),
+        **heading(cfg, info, predictions.data, doubts=doubts, facts=facts),
         scores=scores,
         comparison=comparison,
         published=_published(cfg) if published and not doubts else {},
         figures=figures,
-        warnings=warnings,
     )
 
 
@@ -109,10 +99,9 @@ def draw_training(path: Path, history: "pd.DataFrame") -> None:
 def _facts(
     cfg: ConditionConfig, info: dict[str, Any], scores: dict[str, Any], own: dict[str, Any] | None
 ) -> dict[str, str]:
-    """The rows of the table at the top of the page."""
+    """Rows of the table at the top of the page."""
     how = "last" if cfg.train.selection == "last" else "best on held-out training photos"
     facts = {
-        "experiment": cfg.experiment.id,
         "backbone": info["backbone"],
         "head": " ⊕ ".join(
             ["image features"]
@@ -140,7 +129,7 @@ def _facts(
         facts["accuracy on its own classes"] = (
             f"{100 * found['value']:.1f} % ({100 * found['low']:.1f} to {100 * found['high']:.1f}): {names}"
         )
-    return facts | {f"scaled: {key}": f"{old} → {new}" for key, (old, new) in cfg.profile.scaled.items()}
+    return facts
 
 
 def _published(cfg: ConditionConfig) -> dict[str, Any]:

@@ -23,11 +23,11 @@ def draw_report(
     import pandas as pd
 
     from assay.data.images import read_image
-    from assay.environment import describe
     from assay.evaluation.detection_plots import draw, plot_training
     from assay.evaluation.detection_report import write_report
     from assay.files import read_json
     from pipelines.detection.scoring import not_comparable, thresholds
+    from pipelines.heading import heading
 
     info, dataset, first = read_json(trained / "model.json"), Path(cfg.build) / "dataset", next(iter(scores))
     figures = draw(
@@ -44,32 +44,21 @@ def draw_report(
     if len(history):
         plot_training(folder / "history.png", history)
         figures.append(("Training", folder / "history.png"))
-    machine, doubts = describe(), not_comparable(cfg, predictions.data["source"], info["weights"]["origin"])
+    doubts = not_comparable(cfg, predictions.data["source"], info["weights"]["origin"])
     published = cfg.experiment.published
-    warnings = []
-    if published and doubts and predictions.data["source"] == "original":
-        warnings.append(f"Not comparable with the published numbers: {', '.join(doubts)}.")
+    facts = {
+        "architecture": info["architecture"],
+        "image size": f"{info['image_size']} px",
+        "epochs": f"{info['epochs_run']}, kept {info['best_epoch']} ({info['select']}, chosen on the val images)",
+        "training images": f"{info['images']['train']} and {info['images']['negatives']} reviewed negatives",
+    }
     write_report(
         folder / "report.html",
-        title=f"{cfg.project.title}: {cfg.experiment.title}",
-        data=predictions.data,
-        weights=info["weights"],
-        profile=cfg.profile.name,
-        seed=cfg.seed,
-        hardware=f"{machine['cpu']['model']}, {machine['cpu']['cores']} cores",
-        facts={
-            "experiment": cfg.experiment.id,
-            "architecture": info["architecture"],
-            "image size": f"{info['image_size']} px",
-            "epochs": f"{info['epochs_run']}, kept {info['best_epoch']} ({info['select']}, chosen on the val images)",
-            "training images": f"{info['images']['train']} and {info['images']['negatives']} reviewed negatives",
-            **{f"scaled: {key}": f"{old} → {new}" for key, (old, new) in cfg.profile.scaled.items()},
-        },
+        **heading(cfg, info, predictions.data, doubts=doubts, facts=facts),
         scores=scores,
         comparison=comparison,
         published=_shares(published) if published and not doubts else {},
         figures=figures,
-        warnings=warnings,
     )
 
 
