@@ -169,6 +169,15 @@ def publish(name: Annotated[str, typer.Argument(help="A sweep that was run.")]) 
 
 
 @app.command()
+def ledger(project: Annotated[str, typer.Argument(help="A project of classifiers, e.g. cherry.")]) -> None:
+    """Write every experiment, published beside measured, and what was learnt, to results/<project>/ledger.*."""
+    from assay.config.compose import CONF
+    from assay.ledger import write_ledger
+
+    print(write_ledger(project, conf=CONF))
+
+
+@app.command()
 def status() -> None:
     """Print one table: what ran on which data, the main metric with its interval, and where to look."""
     from assay.status import print_table
