@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from assay.environment import describe
-from assay.grouping import GroupingRule, group_boxes
+from assay.evaluation.grouping import GroupingRule, group_boxes
 from benchmarks.hardware import MADE_ON, made_on, table_path, write_table
 
 TARGETS = {10: 1.0, 30: 1.0, 100: 5.0, 300: 1.0, 1000: 80.0}  # boxes -> how many times as fast at least

@@ -12,7 +12,14 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
     from assay.evaluation.detection_comparison import compare
     from assay.files import fresh_folder, write_json
     from pipelines.detection.picturing import draw_report
-    from pipelines.detection.scoring import predict_all, score_one, splits_of, summarise, thresholds
+    from pipelines.detection.scoring import (
+        predict_all,
+        score_grouped,
+        score_one,
+        splits_of,
+        summarise,
+        thresholds,
+    )
     from pipelines.recording import MODEL, baseline_as_experiment, model_tags, run_name, stage_run, trained_as
 
     build = Path(cfg.build)
@@ -41,6 +48,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
             write_boxes(folder / "predictions.parquet", predictions)
             write_json(folder / "metrics.json", scores)
             write_json(folder / "comparison.json", comparison)
+            score_grouped(cfg, predictions, "model", folder, run)
             draw_report(
                 cfg,
                 folder,

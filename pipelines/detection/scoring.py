@@ -78,6 +78,45 @@ def score_one(cfg: DetectionConfig, predictions: "BoxPredictions", model: str, r
     return scores
 
 
+def score_grouped(
+    cfg: DetectionConfig, predictions: "BoxPredictions", model: str, folder: Path, run: "Run"
+) -> dict[str, Any]:
+    """What grouping makes of one model's shown boxes, where the configuration asks for it; {} where it does not.
+
+    Writes grouped.parquet (`group_table`) and grouping.json into `folder`: the rule, and for each split how many boxes
+    became how many groups, with precision, recall and F1 before and after; logged to the run.
+    """
+    from dataclasses import replace
+
+    from assay.evaluation.detection import score
+    from assay.evaluation.grouping import GroupingRule, group_table
+    from assay.files import write_json
+
+    asked = cfg.evaluate.inference.grouping
+    if asked is None:
+        return {}
+    shown = thresholds(cfg)
+    table = group_table(
+        predictions.of(model), predictions.images, thresholds=shown, rule=GroupingRule(**asked.model_dump())
+    )
+    table.to_parquet(folder / "grouped.parquet", index=False)
+    before_and_after = {"raw": predictions, "grouped": replace(predictions, boxes=table)}
+    found: dict[str, Any] = {"rule": asked.model_dump(), "splits": {}}
+    for split in splits_of(predictions):
+        found["splits"][split] = {}
+        for name, boxes in before_and_after.items():
+            part = score(
+                boxes, model, split=split, thresholds=shown, draws=cfg.evaluate.bootstrap_draws, seed=cfg.seed
+            )["all"]
+            metrics = {metric: part[metric] for metric in ("precision", "recall", "f1")}
+            found["splits"][split][name] = {"boxes": sum(part["boxes"].values()), **metrics}
+            run.metric(f"{split}/{name}/boxes", sum(part["boxes"].values()))
+            for metric, values in metrics.items():
+                run.metric(f"{split}/{name}/{metric}", values["micro"]["value"])
+    write_json(folder / "grouping.json", found)
+    return found
+
+
 def not_comparable(cfg: DetectionConfig, source: str, weights: str) -> list[str]:
     """Why a measured number does not stand beside the published one; empty where it does."""
     reasons = [] if source == "original" else [f"{source} data"]

@@ -107,6 +107,7 @@ class Grouping(Strict):
 
     drop_contained: Fraction = Field(description="drop a box with more than this share inside a surer one")
     distance: Positive = Field(description="join boxes whose centres are nearer than this, px")
+    page_side: Count | None = Field(description="longer side of the page these px belong to; null = as it is")
     iou: Fraction = Field(description="join boxes that overlap more than this")
     containment: Fraction = Field(description="join boxes of which more than this share lies in the other")
 

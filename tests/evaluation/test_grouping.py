@@ -1,12 +1,14 @@
 """Grouping: the two passes by example, and what holds for any boxes in any order."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay import grouping
-from assay.grouping import GroupingRule, group_boxes
+from assay.evaluation import grouping
+from assay.evaluation.boxes import BOX_COLUMNS
+from assay.evaluation.grouping import GroupingRule, group_boxes, group_table
 from benchmarks.grouping import boxes, found, obvious
 
 RULE = GroupingRule(page_side=None)
@@ -90,6 +92,37 @@ def test_shapes_that_do_not_belong_together():
         group_boxes(np.zeros((2, 4)), np.zeros(3, int), np.zeros(2), RULE)
 
 
+def test_a_table_is_grouped_image_by_image_from_the_threshold_on():
+    rows = [
+        ("m", "a", "seal", 0, 0, 20, 20, 0.9),
+        ("m", "a", "seal", 30, 0, 50, 20, 0.5),
+        ("m", "a", "seal", 60, 0, 80, 20, 0.1),  # too unsure, so it does not reach the others
+        ("m", "a", "sign", 30, 0, 50, 20, 0.3),
+        ("m", "b", "seal", 0, 0, 20, 20, 0.4),
+        ("m", "large", "seal", 0, 0, 20, 20, 0.9),
+        ("m", "large", "seal", 90, 0, 110, 20, 0.5),  # 90 px are 45 px of the rule's page
+        ("m", "elsewhere", "seal", 0, 0, 20, 20, 0.9),
+    ]
+    images = pd.DataFrame(
+        [("a", 100, 80), ("b", 100, 80), ("large", 200, 160), ("empty", 100, 80)],
+        columns=["image", "width", "height"],
+    )
+    found = group_table(
+        pd.DataFrame(rows, columns=list(BOX_COLUMNS)),
+        images,
+        thresholds={"seal": 0.2, "sign": 0.3},
+        rule=GroupingRule(page_side=100),
+    )
+    assert found.drop(columns="model").to_numpy().tolist() == [
+        ["a", "seal", 0, 0, 50, 20, 0.9, 2],
+        ["a", "sign", 30, 0, 50, 20, 0.3, 1],
+        ["b", "seal", 0, 0, 20, 20, 0.4, 1],
+        ["large", "seal", 0, 0, 110, 20, 0.9, 2],
+    ]
+    nothing = group_table(pd.DataFrame(columns=list(BOX_COLUMNS)), images, thresholds={}, rule=GroupingRule())
+    assert list(nothing.columns) == [*BOX_COLUMNS, "merged_count"] and nothing.empty
+
+
 def some_boxes(draw, most):
     """Whole-number boxes on a small page, so that equal ones, equal edges and equal confidences turn up."""
     count = draw(st.integers(0, most))
@@ -103,10 +136,10 @@ def some_boxes(draw, most):
 
 
 few = st.composite(some_boxes)(12)
-many = st.composite(some_boxes)(120)
+many = st.composite(some_boxes)(70)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(few | many)
 def test_both_ways_give_what_two_double_loops_give(page):
     expected = obvious(*page, RULE)
@@ -117,7 +150,7 @@ def test_both_ways_give_what_two_double_loops_give(page):
                 assert found(page, RULE) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(few | many, st.integers(0, 2**32 - 1))
 def test_the_order_of_the_boxes_changes_nothing(page, seed):
     order = np.random.default_rng(seed).permutation(len(page[0]))
@@ -130,7 +163,7 @@ def test_the_order_of_the_boxes_changes_nothing(page, seed):
         np.testing.assert_array_equal(before.member_of[order], after.member_of)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(few | many, st.sampled_from([0.25, 0.5, 2, 8]))
 def test_a_page_at_another_scale_is_grouped_alike(page, scale):
     rule = GroupingRule(page_side=1024)
@@ -140,7 +173,7 @@ def test_a_page_at_another_scale_is_grouped_alike(page, scale):
     np.testing.assert_array_equal(before.xyxy * scale, after.xyxy)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(few | many)
 def test_a_group_is_the_union_of_its_members(page):
     xyxy, class_id, confidence = page

@@ -8,11 +8,14 @@
 Whatever falls in pass 1 is compared with all boxes, dropped ones too, so the order of the boxes changes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+
+from assay.evaluation.boxes import BOX_COLUMNS, CORNERS
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -86,6 +89,49 @@ def group_boxes(
     if rule.page_side is not None:
         raise ValueError(f"the rule is meant for a page of {rule.page_side} px: call on_page first")
     return (_plain if count < SWEEP_FROM else _sweep)(xyxy, class_id, confidence, rule)
+
+
+def group_table(
+    boxes: pd.DataFrame, images: pd.DataFrame, *, thresholds: Mapping[str, float], rule: GroupingRule
+) -> pd.DataFrame:
+    """Group stored boxes, image by image.
+
+    Args:
+        boxes: of one model, with the columns of `evaluation.boxes.BOX_COLUMNS`.
+        images: columns image, width, height (px); boxes of other images are left out.
+        thresholds: the confidence from which a box is shown, for every label; others are not grouped.
+        rule: put on every image's page by its size.
+
+    Returns:
+        `BOX_COLUMNS` and merged_count; score is the group's confidence. The surest first within an image.
+    """
+    limits = boxes["label"].map(dict(thresholds)).to_numpy(np.float64)
+    shown = boxes[boxes["score"].to_numpy(np.float64) >= limits]
+    labels, number = np.unique(shown["label"].to_numpy(str), return_inverse=True)
+    of_image = {str(image): rows for image, rows in shown.assign(number=number).groupby("image", sort=False)}
+    parts = []
+    for image, width, height in images[["image", "width", "height"]].itertuples(index=False):
+        rows = of_image.get(image)
+        if rows is None:
+            continue
+        groups = group_boxes(
+            rows[list(CORNERS)].to_numpy(np.float64),
+            rows["number"].to_numpy(),
+            rows["score"].to_numpy(np.float64),
+            rule.on_page(width, height),
+        )
+        part = pd.DataFrame(groups.xyxy, columns=list(CORNERS))
+        parts.append(
+            part.assign(
+                model=rows["model"].iloc[0],
+                image=image,
+                label=labels[groups.class_id],
+                score=groups.confidence,
+                merged_count=groups.merged_count,
+            )
+        )
+    columns = [*BOX_COLUMNS, "merged_count"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def _plain(
