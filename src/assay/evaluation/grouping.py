@@ -220,7 +220,8 @@ def _sweep(
     x1, y1, x2, y2 = np.asarray(xyxy, np.float64).T
     area = (x2 - x1) * (y2 - y1)
     surest = np.lexsort((class_id, y2, x2, y1, x1, -area, -confidence))
-    x1, y1, x2, y2, area, label = (side[surest] for side in (x1, y1, x2, y2, area, class_id))
+    x1, y1, x2, y2, area = (side[surest] for side in (x1, y1, x2, y2, area))
+    label = class_id[surest]
     across, down = x1 + x2, y1 + y2
     dropped = np.zeros(count, bool)
     linked = []
