@@ -5,6 +5,7 @@ again from a clone, without data or models. Numbers on other than original data 
 """
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,9 @@ def read_ledger(project: str, conf: Path) -> Ledger:
         one = found[name]
         value = one.published.share("accuracy") if one.published else None
         members = tuple(sweep.name for sweep in sweeps if name in sweep.experiments)
-        rows.append(Row(one, members, value and wilson(round(value * sum(counts)), sum(counts))))
+        rows.append(
+            Row(one, members, None if value is None else wilson(round(value * sum(counts)), sum(counts)))
+        )
     return Ledger(tuple(rows), sum(counts), max(counts) / sum(counts))
 
 
@@ -196,11 +199,11 @@ def _every_row(ledger: Ledger, tables: "pd.DataFrame") -> Section:
     return Section("Every experiment", note=note, header=HEADER, rows=rows)
 
 
-def _how(found: dict[str, Any]) -> str:
+def _how(found: Mapping[Any, Any]) -> str:
     return f"{found['weights']} weights, seed {found['seed']}, table {found['table']}"
 
 
-def _verdict(row: Row, found: dict[str, Any]) -> str:
+def _verdict(row: Row, found: Mapping[Any, Any]) -> str:
     collapsed = found.get("collapsed")
     if isinstance(collapsed, str):
         return f"collapsed: {collapsed}"
@@ -214,7 +217,7 @@ def _verdict(row: Row, found: dict[str, Any]) -> str:
     return "published value is higher" if row.accuracy.value > measured.high else "published value is lower"
 
 
-def _interval(found: dict[str, Any], name: str) -> Interval:
+def _interval(found: Mapping[Any, Any], name: str) -> Interval:
     return wilson(round(found[name] * found["n"]), int(found["n"]))
 
 
