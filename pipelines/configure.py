@@ -3,8 +3,8 @@
 For a project it writes resolved/<project>.yaml, which every stage of the graph reads, and a digest of each of its
 sections as .json, which DVC compares: it reads that file for every stage, and the whole would take it seconds.
 `sweep=<name>` writes
-resolved/sweeps/<name>.yaml instead: the configuration of every job, with the profile and seeds that
-sweeps/request/<name>.yaml asks for.
+resolved/sweeps/<name>.yaml instead: the configuration of every job, with the profile, seeds and
+changes that sweeps/request/<name>.yaml asks for.
 """
 
 import hashlib
@@ -25,7 +25,9 @@ def main(arguments: list[str]) -> None:
     """Write the resolved configuration that `arguments` (Hydra overrides, or sweep=<name>) select."""
     if arguments[0].startswith("sweep="):
         if len(arguments) > 1:
-            raise UserError(f"{' '.join(arguments[1:])}: a sweep's profile and seeds come from `make sweep`")
+            raise UserError(
+                f"{' '.join(arguments[1:])}: a sweep's profile, seeds and changes come from `make sweep`"
+            )
         name = arguments[0].removeprefix("sweep=")
         request = sweep_request(name)
         jobs = expand_sweep(name, **request)
@@ -63,10 +65,14 @@ _IN_PARTS = ("project", "experiment", "profile", "baseline")
 
 
 def sweep_request(name: str) -> dict[str, Any]:
-    """What `make sweep` was asked for: {"profile": str, "seeds": list of int or None}."""
+    """What `make sweep` was asked for: {"profile": str, "seeds": list of int or None, "requested": changes}."""
     path = Path(f"sweeps/request/{name}.yaml")
     given = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
-    return {"profile": given.get("profile", "demo"), "seeds": given.get("seeds") or None}
+    return {
+        "profile": given.get("profile", "demo"),
+        "seeds": given.get("seeds") or None,
+        "requested": given.get("set") or [],
+    }
 
 
 if __name__ == "__main__":

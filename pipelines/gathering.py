@@ -141,6 +141,7 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
     """Write the table, the comparison of all pairs and the report; returns 1 if a job is missing, else 0."""
     from assay.evaluation.comparison import compare_all
     from assay.tracking import record
+    from pipelines.configure import sweep_request
     from pipelines.presenting import say, table_of_jobs, write_pages
 
     table = table_of_jobs(jobs)
@@ -154,7 +155,7 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
             kind="sweep",
             project=first.project.name,
             name=f"sweep {sweep} · {first.profile.name}",
-            config={"jobs": [job.name for job in jobs]},
+            config={"jobs": [job.name for job in jobs], "set": sweep_request(sweep)["requested"]},
             tags=tags,
             run_id=read_json(jobs[0].folder / "request.json")["parent"],
         ) as run,

@@ -1,6 +1,6 @@
 """Run a sweep: train and evaluate every job, then compare all pairs with intervals and Holm's correction.
 
-    make sweep EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [JOBS=2] [LAUNCHER=process|joblib]
+    make sweep EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [SET="train.epochs=4"] [JOBS=2] [LAUNCHER=process|joblib]
 
 usage: python -m pipelines.sweep sweep=<name>      (after `dvc repro` has written resolved/sweeps/<name>.yaml)
 

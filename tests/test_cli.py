@@ -227,11 +227,14 @@ def test_what_is_missing_is_named_with_the_way_to_it(refused, table):
 REQUEST = Path("sweeps/request/convnextv2.yaml")
 
 
-def test_a_request_holds_profile_and_seeds(assay):
+def test_a_request_holds_profile_seeds_and_changes(assay):
     assert assay("sweep", "request", "convnextv2")[0] == 0
-    assert yaml.safe_load(REQUEST.read_text()) == {"profile": "demo", "seeds": []}
-    assert assay("sweep", "request", "convnextv2", "--profile", "smoke", "--seeds", "3, 1,3")[0] == 0
-    assert yaml.safe_load(REQUEST.read_text()) == {"profile": "smoke", "seeds": [3, 1]}  # a job is run once
+    assert yaml.safe_load(REQUEST.read_text()) == {"profile": "demo", "seeds": [], "set": []}
+    changes = ["train.epochs=4", "model.input_mode=norm"]
+    more = ["--profile", "smoke", "--seeds", "3, 1,3", *(part for one in changes for part in ("--set", one))]
+    assert assay("sweep", "request", "convnextv2", *more)[0] == 0
+    wanted = {"profile": "smoke", "seeds": [3, 1], "set": changes}  # a job is run once
+    assert yaml.safe_load(REQUEST.read_text()) == wanted
 
 
 def test_the_same_request_does_not_touch_the_file(assay):
@@ -250,6 +253,10 @@ def test_the_same_request_does_not_touch_the_file(assay):
         (["convnextv2", "--profile", "smokey"], "did you mean 'smoke'"),
         (["convnextv2", "--seeds", "1,two"], "SEEDS=1,two: expected whole numbers with commas"),
         (["convnextv2", "--seeds", "1,-2"], "a seed is a whole number from 0"),
+        (["convnextv2", "--set", "train.epocs=4"], "train.epocs = 4: unknown key (did you mean 'epochs'?)"),
+        (["convnextv2", "--set", "train.epochs=many"], "train.epochs = 'many': input should be a valid"),
+        (["convnextv2", "--set", "train.epochs"], "expected key=value"),
+        (["convnextv2", "--set", "seed=3"], "SET=seed=3: expected model.<key>=value or train.<key>=value"),
     ],
 )
 def test_a_request_that_cannot_be_met_is_one_line_and_writes_nothing(refused, arguments, message):

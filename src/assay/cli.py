@@ -131,11 +131,17 @@ def request(
     name: Annotated[str, typer.Argument(help="A sweep of conf/sweep/.")],
     profile: Annotated[str, typer.Option(help="demo, cpu, full or smoke; empty = params.yaml's.")] = "",
     seeds: Annotated[str, typer.Option(help="Seeds with commas, e.g. 1,2,3; empty = the sweep's own.")] = "",
+    changes: Annotated[
+        list[str],
+        typer.Option(
+            "--set", help="key=value in every job, e.g. train.epochs=4; tables say so. May be repeated."
+        ),
+    ] = [],  # noqa: B006  typer reads it, nothing changes it
 ) -> None:
     """Write down what a sweep is asked for, so that DVC can see it (make sweep does this)."""
     import yaml
 
-    from assay.config.compose import check_name, read_sweep
+    from assay.config.compose import check_name, expand_sweep, read_sweep
     from assay.files import atomic_write
 
     read_sweep(name)
@@ -152,12 +158,18 @@ def request(
         raise UserError(f"SEEDS={seeds}: expected whole numbers with commas, e.g. 1,2,3") from None
     if any(not 0 <= number < 2**31 for number in numbers):
         raise UserError(f"SEEDS={seeds}: a seed is a whole number from 0 to 2147483647")
+    if wrong := [change for change in changes if not change.startswith(("model.", "train."))]:
+        raise UserError(
+            f"SET={wrong[0]}: expected model.<key>=value or train.<key>=value, e.g. train.epochs=4"
+        )
+    if changes:  # an unknown key or a wrong value is one line now, not a failed stage later
+        expand_sweep(name, profile=profile, seeds=numbers[:1] or None, requested=changes)
     path = Path(f"sweeps/request/{name}.yaml")
-    text = yaml.safe_dump({"profile": profile, "seeds": numbers})
+    text = yaml.safe_dump({"profile": profile, "seeds": numbers, "set": changes})
     if not path.is_file() or path.read_text("utf-8") != text:
         with atomic_write(path) as temporary:
             temporary.write_text(text, "utf-8")
-    print(f"{path}: {profile} profile, seeds {numbers or 'as in the sweep'}")
+    print(f"{path}: {', '.join([f'{profile} profile', *changes])}, seeds {numbers or 'as in the sweep'}")
 
 
 @sweep.command()

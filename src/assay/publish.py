@@ -1,5 +1,6 @@
 """Measured numbers as tables that git keeps: results/<project>/<name>-<profile>-<source>.csv and .md."""
 
+import re
 import shlex
 from math import isnan
 from pathlib import Path
@@ -32,7 +33,14 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
     run = read_json(folder / "run/run.json")
     pairs = pd.DataFrame(read_json(folder / "comparison.json"))
     source = run["data"]["source"] if run["data"] else "unknown"
-    stem = results / run["project"] / f"{name}-{run['tags']['profile']}-{source.split()[0]}"
+    changes = [re.sub(r"[^A-Za-z0-9_]+", "-", change) for change in run["config"].get("set", [])]
+    parts = [
+        name,
+        run["tags"]["profile"],
+        *changes,
+        source.split()[0],
+    ]  # a changed sweep is a table of its own
+    stem = results / run["project"] / "-".join(parts)
     with atomic_write(stem.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False)
     shown = table[[column for column in COLUMNS if column in table and table[column].notna().any()]]
@@ -215,6 +223,8 @@ def _by_class(split: str, part: dict[str, Any]) -> list[dict[str, Any]]:
 def _facts(name: str, run: dict[str, Any], jobs: list[dict[str, Any]]) -> list[str]:
     seeds = ",".join(sorted({job["tags"]["seed"] for job in jobs}))
     command = f"make sweep EXP={shlex.quote(name)} PROFILE={run['tags']['profile']} SEEDS={seeds}"
+    if changes := run["config"].get("set"):
+        command += f' SET="{" ".join(changes)}"'
     return _about(run, jobs, f"`{command}`, then `assay sweep publish {name}`")
 
 

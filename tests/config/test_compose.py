@@ -108,6 +108,33 @@ def test_a_profile_scales_what_the_caller_did_not_say() -> None:
     assert "train.epochs" not in said.profile.scaled
 
 
+@pytest.mark.parametrize(
+    ("profile", "change", "key", "said"),
+    [
+        ("cpu", "train.epochs=4", "train.epochs", [30, 4]),  # the profile leaves it alone
+        (
+            "demo",
+            "train.epochs=6",
+            "train.epochs",
+            [30, 6],
+        ),  # above the profile's cap of 4: the request counts
+        ("cpu", "train.epochs=30", "train.epochs", None),  # nothing is changed
+        ("full", "+model.input_mode=norm", "model.input_mode", ["raw", "norm"]),
+    ],
+)
+def test_what_a_sweep_is_asked_to_change_is_recorded(
+    profile: str, change: str, key: str, said: list[object] | None
+) -> None:
+    (overrides, cfg), *_ = expand_sweep("convnextv2", profile=profile, requested=[change])
+    assert overrides[-1] == change
+    assert cfg.profile.scaled.get(key) == said
+
+
+def test_the_variants_of_a_sweep_are_no_scaling() -> None:
+    for _, cfg in expand_sweep("documents_ablation", profile="full"):
+        assert cfg.profile.scaled == {}
+
+
 def test_a_patch_of_14_pixels_survives_scaling() -> None:
     cfg = compose(["project=cherry", "experiment=EXP-006A", "profile=demo"])
     assert cfg.model.image_size % 14 == 0

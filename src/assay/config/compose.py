@@ -10,7 +10,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from assay.config.messages import describe, nearest
-from assay.config.profile import scale
+from assay.config.profile import record, scale
 from assay.config.schema import Config, Sweep
 from assay.errors import ConfigError
 
@@ -37,12 +37,20 @@ def check_name(group: str, name: str, conf: Path = CONF) -> None:
         raise ConfigError(f"{kind}={name}: no such {kind} in conf/{group}{nearest(name, known)}")
 
 
-def compose(overrides: Sequence[str], *, conf: Path = CONF, choices: Path | None = None) -> Any:
+def compose(
+    overrides: Sequence[str],
+    *,
+    requested: Sequence[str] = (),
+    conf: Path = CONF,
+    choices: Path | None = None,
+) -> Any:
     """Compose, scale and validate the configuration that `overrides` select.
 
     Args:
         overrides: Hydra overrides, e.g. `["project=cherry", "experiment=resnet18", "train.lr=3e-4"]`. What is not
             said about experiment and profile is taken from `choices` (params.yaml).
+        requested: changes of single keys that scale an experiment as a profile does: recorded in `profile.scaled`, so
+            that every table says them and the result is not compared with the published one.
         conf: the folder of configuration groups.
         choices: a file in params.yaml's form; None means the one beside `conf`.
 
@@ -52,9 +60,12 @@ def compose(overrides: Sequence[str], *, conf: Path = CONF, choices: Path | None
     Raises:
         ConfigError: an unknown name or key, a wrong type or a value out of range, in one line.
     """
-    selected, changes = _selection(overrides, conf, choices or conf.parent / "params.yaml")
-    explicit = {change.lstrip("+").split("=", 1)[0] for change in changes}
-    raw = scale(_hydra(selected, changes, conf), explicit)
+    choices = choices or conf.parent / "params.yaml"
+    selected, unscaled = _selection(overrides, conf, choices)
+    changes = _selection([*overrides, *requested], conf, choices)[1]
+    raw = scale(_hydra(selected, changes, conf), _keys(changes))
+    if requested:
+        record(raw, _hydra(selected, unscaled, conf), _keys(changes[len(unscaled) :]))
     baseline = {**selected, "experiment": f"{selected['project']}/{raw['project']['baseline']}"}
     mining = raw if baseline == selected and not changes else scale(_hydra(baseline, [], conf), set())
     raw["baseline"] = {
@@ -64,6 +75,10 @@ def compose(overrides: Sequence[str], *, conf: Path = CONF, choices: Path | None
         "train": mining["train"],
     }
     return _validate(raw)
+
+
+def _keys(changes: Iterable[str]) -> set[str]:
+    return {change.lstrip("+").split("=", 1)[0] for change in changes}
 
 
 def load_resolved(path: Path) -> Any:
@@ -90,9 +105,14 @@ def render(cfg: Any) -> str:
 
 
 def expand_sweep(
-    name: str, *, profile: str, seeds: Iterable[int] | None = None, conf: Path = CONF
+    name: str,
+    *,
+    profile: str,
+    seeds: Iterable[int] | None = None,
+    requested: Sequence[str] = (),
+    conf: Path = CONF,
 ) -> list[tuple[list[str], Any]]:
-    """Every job of a sweep: its overrides and its configuration.
+    """Every job of a sweep: its overrides and its configuration. `requested` is as in `compose`, for every job.
 
     Raises:
         ConfigError: no such sweep, or one of its jobs does not compose.
@@ -110,7 +130,8 @@ def expand_sweep(
                     f"seed={seed}",
                     *changes,
                 ]
-                jobs.append((overrides, compose(overrides, conf=conf)))
+                cfg = compose(overrides, requested=requested, conf=conf)
+                jobs.append(([*overrides, *requested], cfg))
     return jobs
 
 

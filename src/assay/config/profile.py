@@ -1,5 +1,6 @@
 """Scaling: a profile bounds what an experiment costs and never changes what it is about."""
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -27,6 +28,15 @@ def scale(raw: dict[str, Any], explicit: set[str]) -> dict[str, Any]:
         if parent is not None and key not in explicit and parent[name] in stand_ins:
             _replace(profile, parent, key, stand_ins[parent[name]])
     return raw
+
+
+def record(raw: dict[str, Any], before: dict[str, Any], keys: Iterable[str]) -> None:
+    """Note under `profile.scaled` what a sweep's request changed: `keys`, with their values before any scaling."""
+    for key in keys:
+        old, name = _parent(before, key)
+        new, _ = _parent(raw, key)
+        if old is not None and new is not None and old[name] != new[name]:
+            raw["profile"]["scaled"][key] = [old[name], new[name]]
 
 
 def _replace(profile: dict[str, Any], parent: dict[str, Any], key: str, after: Any) -> None:
