@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def build(architecture: str, *, classes: int, image_size: int, weights: Weights, seed: int = 0) -> nn.Module:
-    """Build a classifier with `classes` outputs from a timm name with its full tag ("resnet50.a1_in1k").
+    """Build a classifier with `classes` outputs from a timm name with its full tag ("resnet50.tv_in1k").
 
     What `weights` does not hold (everything for a random start, the head of a backbone pretrained on other
     classes) is initialised from `seed`, without touching the global random state. A vision transformer is
