@@ -118,6 +118,15 @@ def test_other_sizes_and_odd_names_are_accepted(run, data):
     assert (row["width"], row["height"]) == (51, 31) and counts["resized"] == 1
 
 
+def test_an_image_of_one_colour_is_used_counted_and_named(run, data):
+    save(data / "val/cherry_pit/black.png", np.zeros((128, 128, 3), np.uint8))
+    counts, out = run()
+    assert counts["blank"] == 1 and counts["images"] == 13 and counts["quarantined"] == 0
+    assert json.loads((out / "report.json").read_text())["blank"] == ["val/cherry_pit/black.png"]
+    assert "<code>val/cherry_pit/black.png</code>" in (out / "report.html").read_text()
+    assert "val/cherry_pit/black.png" in set(read_manifest(out)["image"])
+
+
 def test_source_travels_and_a_changed_sample_is_owned_up_to(run, data):
     write_source(data, project="cherry", kind="sample", note="")
     _, out = run()

@@ -35,6 +35,7 @@ class _Checked:
     pixels: str
     width: int
     height: int
+    blank: bool  # one colour only: nothing to see, but its label counts
     cutout: Pixels
     bits: NDArray[np.bool_]
 
@@ -56,8 +57,8 @@ def prepare(
             start.
 
     Returns:
-        Counts for the run: images, per split and class, quarantined, resized, duplicates, leaks, label
-        conflicts, groups.
+        Counts for the run: images, per split and class, quarantined, resized, blank (of one colour), duplicates,
+        leaks, label conflicts, groups.
 
     Raises:
         UserError: `data` is missing, empty or of another layout, or a class or split has too few readable
@@ -78,11 +79,13 @@ def prepare(
     manifest = _manifest(
         checked, groups(len(checked), identical + [(pair.first, pair.second) for pair in near])
     )
-    counts = _counts(manifest, len(quarantine), identical, near, image_size)
+    blank = [image.listed.image for image in checked if image.blank]
+    counts = _counts(manifest, len(quarantine), identical, near, image_size) | {"blank": len(blank)}
     report = {
         "counts": counts,
         "source": source,
         "quarantine": [{"image": image, "reason": reason} for image, reason in quarantine],
+        "blank": blank,
         "identical": [_pair(manifest, first, second) for first, second in identical],
         "near_duplicates": [
             _pair(manifest, pair.first, pair.second)
@@ -152,6 +155,7 @@ def _check_one(data: Path, listed: Listed) -> _Checked | tuple[str, str]:
         pixels=hashlib.sha256(f"{width}x{height}:".encode() + image.tobytes()).hexdigest(),
         width=width,
         height=height,
+        blank=bool((image == image[0, 0]).all()),
         cutout=cutout,
         bits=hash_bits(cutout),
     )
