@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assay.evaluation.classification import decide, flat, score
+from assay.evaluation.classification import decide, equals_share, flat, score
 from assay.evaluation.intervals import wilson
 
 CLASSES = ["clean", "pit"]
@@ -46,12 +46,28 @@ def test_a_collapse_is_named():
     scores = score(rows_of(["clean"] * 660 + ["pit"] * 566, [0.3] * 1226), CLASSES, draws=100)["all"]
     assert round(scores["accuracy"]["value"], 4) == 0.5383
     assert scores["collapsed"] == "clean"
+    assert scores["majority"] == {"class": "clean", "n": 660, "share": 660 / 1226, "reached": True}
     assert scores["predicted_share"] == {"clean": 1.0, "pit": 0.0}
     assert np.isnan(scores["precision"]["pit"]["value"])
     assert scores["undefined"] == {
         "precision/pit": "pit is never predicted",
         "precision/macro": "pit is never predicted",
     }
+
+
+def test_a_split_of_one_class_has_undefined_metrics_by_name():
+    scores = score(rows_of(["clean"] * 4, [0.1, 0.2, 0.3, 0.9]), CLASSES, draws=100)["all"]
+    assert scores["accuracy"]["value"] == 0.75 and scores["collapsed"] is None
+    for name in ("recall/pit", "recall/macro", "balanced_accuracy", "roc_auc", "average_precision"):
+        assert scores["undefined"][name] == "no image is pit"
+    assert np.isfinite(scores["calibration"]["ece"]["value"])
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "same"), [(0.5383, True), (0.538, True), (0.5391, False), (0.9421, False)]
+)
+def test_the_published_collapse_is_known_by_rule(accuracy, same):
+    assert equals_share(accuracy, 660, 1226) == same
 
 
 def test_leaks_are_left_out_of_the_second_part_only():

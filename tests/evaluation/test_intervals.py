@@ -60,3 +60,19 @@ def test_one_group_has_a_value_and_no_interval():
     interval = bootstrap(mean_of(np.array([1.0, 0.0])), np.array(["a", "a"]))["mean"]
     assert interval.value == 0.5
     assert np.isnan(interval.low) and np.isnan(interval.high)
+
+
+def test_what_resampling_raises_is_turned_round():
+    """|mean| of noise around 0: every resample adds to it, so its own quantiles lie above the truth."""
+    values = np.random.default_rng(0).normal(0, 1, (300, 15))
+    metric = lambda weights: {"size": np.abs(weights @ values).mean(axis=1) / 300}  # noqa: E731
+    plain = bootstrap(metric, np.arange(300))["size"]
+    turned = bootstrap(metric, np.arange(300), raised=("size",))["size"]
+    assert plain.high - plain.value > plain.value - plain.low
+    assert (turned.low, turned.high) == pytest.approx(
+        (2 * plain.value - plain.high, 2 * plain.value - plain.low)
+    )
+    nothing = bootstrap(
+        lambda w: {"size": np.abs(w @ np.tile([1.0, -1], 150)) / 300}, np.arange(300), raised=("size",)
+    )
+    assert (nothing["size"].value, nothing["size"].low, nothing["size"].high) == (0, 0, 0)

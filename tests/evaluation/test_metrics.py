@@ -6,8 +6,8 @@ from sklearn import metrics as reference
 
 from assay.evaluation.metrics import (
     calibration_bin,
+    calibration_metrics,
     confusion_metrics,
-    expected_calibration_error,
     ranking_metrics,
     weighted_share,
 )
@@ -59,9 +59,17 @@ def test_undefined_metrics_are_nan_not_zero():
 
 def test_calibration_error_by_hand():
     # two bins: confidence .9 (right 1 of 2) and .6 (right 1 of 1): (2 * |.5 - .9| + 1 * |1 - .6|) / 3
-    correct, confidence = np.array([True, False, True]), np.array([0.9, 0.9, 0.6])
-    assert expected_calibration_error(correct, confidence) == pytest.approx((2 * 0.4 + 0.4) / 3)
-    assert np.isnan(expected_calibration_error(np.empty(0), np.empty(0)))
+    truth, scores = np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
+    found = calibration_metrics(np.array([[1.0, 1, 1], [1, 0, 1]]), truth, scores)
+    assert found["ece"] == pytest.approx([(2 * 0.4 + 0.4) / 3, (0.1 + 0.4) / 2])
+    assert found["brier"][0] == pytest.approx(reference.brier_score_loss(truth, scores[:, 1]))
+    assert found["log_loss"][0] == pytest.approx(reference.log_loss(truth, scores))
+    assert np.isnan(calibration_metrics(np.ones((1, 0)), np.empty(0, int), np.empty((0, 2)))["ece"][0])
+
+
+def test_a_stored_zero_is_an_underflow_and_costs_no_infinity():
+    wrong = calibration_metrics(np.ones((1, 1)), np.array([1]), np.array([[1.0, 0.0]]))
+    assert 87 < wrong["log_loss"][0] < 88  # -log of float32's smallest normal number
 
 
 def test_bins_hold_their_upper_end():

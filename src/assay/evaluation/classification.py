@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from assay.evaluation.calibration import calibration
 from assay.evaluation.intervals import Interval, bootstrap, wilson
-from assay.evaluation.metrics import confusion_metrics, expected_calibration_error, ranking_metrics
+from assay.evaluation.metrics import confusion_metrics, ranking_metrics
 from assay.evaluation.predictions import probabilities
 from assay.evaluation.routing import route, route_three_class, score_routes
 
@@ -51,6 +52,7 @@ def score(
     *,
     maybe: str | None = None,
     routing: tuple[float, float] | None = None,
+    temperature: float | None = None,
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, dict[str, Any]]:
@@ -60,15 +62,19 @@ def score(
     maybe: a third class that only the model knows; adds "three_class" with maybe_share, accuracy_decided,
         pit_missed.
     routing: thresholds (pit, maybe) of a two-class rule; adds "routing" with the same three.
+    temperature: of the softmax, fitted on other images (`calibration.fit_temperature`).
 
     Each part holds n, groups, collapsed (the one class predicted, or None), accuracy (Wilson),
     balanced_accuracy, roc_auc, average_precision, precision, recall and f1 by class and "macro" (bootstrap
-    clustered by group), ece, confusion (rows truth, columns decided), predicted_share, and undefined:
-    metric -> why it is NaN. Intervals are {"value", "low", "high"}; all shares are 0-1.
+    clustered by group), calibration (see there), confusion (rows truth, columns decided), predicted_share,
+    majority ({"class", "n", "share"} of the most frequent true class; "reached": the accuracy is just that share),
+    and undefined: metric -> why it is NaN. Intervals are {"value", "low", "high"}; all shares are 0-1.
     """
     parts = {"all": rows, "without_leaks": rows[~rows["leak"].to_numpy(bool)]}
     return {
-        name: _score(part, classes, maybe=maybe, routing=routing, draws=draws, seed=seed)
+        name: _score(
+            part, classes, maybe=maybe, routing=routing, temperature=temperature, draws=draws, seed=seed
+        )
         for name, part in parts.items()
     }
 
@@ -93,6 +99,7 @@ def _score(
     *,
     maybe: str | None,
     routing: tuple[float, float] | None,
+    temperature: float | None,
     draws: int,
     seed: int,
 ) -> dict[str, Any]:
@@ -103,7 +110,8 @@ def _score(
             weights, answer.truth, answer.scores
         )
 
-    intervals = bootstrap(metrics, rows["group"].to_numpy(str), draws=draws, seed=seed)
+    groups = rows["group"].to_numpy(str)
+    intervals = bootstrap(metrics, groups, draws=draws, seed=seed)
     intervals["accuracy"] = wilson(int(answer.correct.sum()), len(rows))
     confusion = np.zeros((len(classes), len(classes)), int)
     np.add.at(confusion, (answer.truth, answer.decided), 1)
@@ -114,12 +122,14 @@ def _score(
         "collapsed": _collapsed(confusion, classes),
         "classes": list(classes),
         **_nested(intervals),
-        # no interval: resampling itself adds calibration error, so a bootstrap's is shifted upwards
-        "ece": expected_calibration_error(answer.correct, answer.scores.max(axis=1)),
+        "calibration": calibration(
+            answer.truth, answer.scores, groups, temperature=temperature, draws=draws, seed=seed
+        ),
         "confusion": confusion.tolist(),
         "predicted_share": dict(
             zip(classes, (confusion.sum(axis=0) / max(len(rows), 1)).tolist(), strict=True)
         ),
+        "majority": _majority(confusion, classes, intervals["accuracy"].value),
         "undefined": _undefined(intervals, confusion, classes),
     }
     if maybe is not None:
@@ -151,6 +161,19 @@ def _nested(intervals: Mapping[str, Interval]) -> dict[str, Any]:
 def _collapsed(confusion: np.ndarray, classes: Sequence[str]) -> str | None:
     predicted = np.flatnonzero(confusion.sum(axis=0))
     return classes[int(predicted[0])] if len(predicted) == 1 and len(classes) > 1 else None
+
+
+def equals_share(accuracy: float, count: int, n: int) -> bool:
+    """An accuracy that is `count` of `n` images, however it was rounded."""
+    return abs(accuracy * n - count) < 0.5
+
+
+def _majority(confusion: np.ndarray, classes: Sequence[str], accuracy: float) -> dict[str, Any]:
+    actual, n = confusion.sum(axis=1), int(confusion.sum())
+    most = int(actual.argmax())
+    count = int(actual[most])
+    share = {"class": classes[most], "n": count, "share": count / max(n, 1)}
+    return share | {"reached": bool(n) and equals_share(accuracy, count, n)}
 
 
 def _undefined(

@@ -56,15 +56,28 @@ def calibration_bin(confidence: np.ndarray) -> np.ndarray:
     return np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
 
 
-def expected_calibration_error(correct: np.ndarray, confidence: np.ndarray) -> float:
-    """Mean |accuracy - confidence| over the bins, weighted by rows (Guo et al. 2017, arXiv 1706.04599).
+def calibration_metrics(weights: np.ndarray, truth: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
+    """ece, log_loss and brier of probabilities `scores` (rows, classes).
 
-    NaN without rows.
+    ece: mean |accuracy - confidence| over the bins, weighted by rows (Guo et al. 2017, arXiv 1706.04599).
+    log_loss: mean -log of the true class' probability, in nats, cut at 1.2e-38 (float32's smallest).
+    brier: mean over the rows of half the squared distance to the truth, 0-1: for two classes (p - truth) ** 2.
     """
-    if not len(correct):
-        return float("nan")
-    gap = np.bincount(calibration_bin(confidence), weights=correct - confidence)
-    return float(np.abs(gap).sum() / len(correct))
+    confidence, correct = scores.max(axis=1), scores.argmax(axis=1) == truth
+    gaps = np.zeros((len(truth), ECE_BINS))
+    gaps[np.arange(len(truth)), calibration_bin(confidence)] = correct - confidence
+    distance = ((scores - np.eye(scores.shape[1])[truth]) ** 2).sum(axis=1) / 2
+    total = weights.sum(axis=1)
+    return {
+        "ece": _ratio(np.abs(weights @ gaps).sum(axis=1), total),
+        "log_loss": _ratio(weights @ -log_of(scores[np.arange(len(truth)), truth]), total),
+        "brier": _ratio(weights @ distance, total),
+    }
+
+
+def log_of(probability: np.ndarray) -> np.ndarray:
+    """Natural logarithm, of at least float32's smallest normal number: a stored 0 is an underflow, no certainty."""
+    return np.log(np.maximum(probability, np.finfo(np.float32).tiny))
 
 
 def _ranking(weights: np.ndarray, positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
