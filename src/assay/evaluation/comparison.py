@@ -52,19 +52,19 @@ def compare_all(
     models: Sequence[str],
     classes: Sequence[str],
     *,
+    pairs: Sequence[tuple[str, str]] | None = None,
     draws: int = 1000,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Every pair of `models` on all images, with p_holm (Holm 1979: adjusted for the number of pairs).
+    """Every pair of `models`, or those of `pairs`, on all images, with p_holm (Holm 1979: adjusted for their number).
 
     One dict per pair: candidate, reference, and what `compare` gives for "all"; the verdict reads p_holm.
     Raises UserError as `compare` does.
     """
     from statsmodels.stats.multitest import multipletests
 
-    pairs = list(combinations(models, 2))
     results: list[dict[str, Any]] = []
-    for candidate, reference in pairs:
+    for candidate, reference in combinations(models, 2) if pairs is None else pairs:
         ours, theirs = _paired(predictions, candidate, reference)
         part = _compare(ours, theirs, classes, draws=draws, seed=seed)
         results.append({"candidate": candidate, "reference": reference, **part})
