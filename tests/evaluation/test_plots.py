@@ -19,7 +19,13 @@ CLASSES = ["clean", "pit"]
 def history(epochs: int) -> pd.DataFrame:
     epoch = np.arange(1, epochs + 1)
     return pd.DataFrame(
-        {"epoch": epoch, "train/loss": 1 / epoch, "val/loss": 1 / epoch, "val/accuracy": 1 - 0.5 / epoch}
+        {
+            "epoch": epoch,
+            "train/loss": 1 / epoch,
+            "val/loss": 1 / epoch,
+            "val/accuracy": 1 - 0.5 / epoch,
+            "select/accuracy": np.where(epoch == 2, 0.9, 0.5),
+        }
     )
 
 
@@ -27,12 +33,18 @@ PLOTS = {
     "confusion": lambda path, p: plot_confusion(path, [[50, 10], [0, 0]], CLASSES),  # a class without images
     "ranking": lambda path, p: plot_ranking(path, p, ["model", "baseline"], CLASSES),
     "reliability": lambda path, p: plot_reliability(path, p.of("model"), CLASSES),
+    "reliability after a temperature": lambda path, p: plot_reliability(
+        path, p.of("model"), CLASSES, temperature=2.0
+    ),
     "reliability of nothing": lambda path, p: plot_reliability(path, p.of("model").iloc[:0], CLASSES),
     "history": lambda path, p: plot_history(path, history(5)),
     "one epoch": lambda path, p: plot_history(path, history(1)),
     "no epoch": lambda path, p: plot_history(path, history(0)),
     "forest": lambda path, p: plot_forest(
         path, [ForestRow("a", wilson(90, 100), 0.92), ForestRow("b", wilson(80, 100))], label="accuracy"
+    ),
+    "forest of two choices": lambda path, p: plot_forest(
+        path, [ForestRow("a", wilson(90, 100), 0.92, wilson(93, 100))], label="accuracy"
     ),
     "forest of failed jobs": lambda path, p: plot_forest(path, [], label="accuracy"),
 }
@@ -57,5 +69,5 @@ def test_undefined_curves_are_left_out(predictions, tmp_path):
 
 def test_a_failed_plot_leaves_no_file(predictions, tmp_path):
     with pytest.raises(KeyError):
-        plot_history(tmp_path / "history.png", pd.DataFrame({"epoch": [1]}))
+        plot_history(tmp_path / "history.png", pd.DataFrame({"train/loss": [1.0]}))
     assert list(tmp_path.iterdir()) == []

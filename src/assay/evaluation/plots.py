@@ -12,6 +12,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from assay.evaluation.calibration import sharpen
 from assay.evaluation.classification import decide
 from assay.evaluation.intervals import Interval, wilson
 from assay.evaluation.metrics import ECE_BINS, calibration_bin
@@ -103,34 +104,52 @@ def plot_ranking(path: Path, predictions: Predictions, models: Sequence[str], cl
                 axes.legend(loc="lower right" if axes is roc else "lower left", fontsize=10)
 
 
-def plot_reliability(path: Path, rows: pd.DataFrame, classes: Sequence[str]) -> None:
-    """Accuracy against confidence in 15 bins with Wilson intervals, and how many images each bin holds."""
+def plot_reliability(
+    path: Path, rows: pd.DataFrame, classes: Sequence[str], *, temperature: float | None = None
+) -> None:
+    """Accuracy against confidence in 15 bins with Wilson intervals, and how many images each bin holds.
+
+    temperature: its probabilities are drawn beside those as trained.
+    """
     answer = decide(rows, classes)
-    confidence = answer.scores.max(axis=1)
-    bins = calibration_bin(confidence)
+    series = [("as trained", answer.scores.max(axis=1), COLOURS[0], "o")]
+    if temperature is not None:
+        scaled = sharpen(answer.scores, temperature).max(axis=1)
+        series.append((f"after temperature {temperature:.2f}", scaled, COLOURS[1], "s"))
     with figure(path, 620) as drawn:
         top, bottom = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        for index in np.unique(bins):
-            inside = bins == index
-            found = wilson(int(answer.correct[inside].sum()), int(inside.sum()))
-            _point(top, (float(confidence[inside].mean()), found.value), y=found)
+        for said, confidence, colour, marker in series:
+            bins = calibration_bin(confidence)
+            for index in np.unique(bins):
+                inside = bins == index
+                found = wilson(int(answer.correct[inside].sum()), int(inside.sum()))
+                label = said if index == bins.max() else None
+                at = (float(confidence[inside].mean()), found.value)
+                _point(top, at, y=found, colour=colour, marker=marker, label=label)
+            edges = np.linspace(0, 1, ECE_BINS + 1)
+            bottom.hist(confidence, bins=edges, color=colour, histtype="step", linewidth=1.5)
         lowest = 1 / len(classes)  # the most probable class cannot have less
         top.plot([lowest, 1], [lowest, 1], color=GREY, linewidth=1, linestyle=":", label="calibrated")
         top.set(ylabel="accuracy", ylim=(-0.02, 1.02))
         top.legend(loc="upper left")
-        bottom.hist(confidence, bins=np.linspace(0, 1, ECE_BINS + 1), color=COLOURS[0], edgecolor="white")
         bottom.set(xlabel="confidence (probability of the predicted class)", ylabel="images")
         bottom.set_xlim(lowest - 0.02, 1.02)
 
 
 def plot_history(path: Path, history: pd.DataFrame) -> None:
-    """Loss and accuracy by epoch; the best epoch (first of the highest val/accuracy) is marked.
+    """Loss and accuracy by epoch; the kept epochs (the first of the highest accuracy) are marked.
 
-    history: history.csv, columns epoch and any of train/loss, val/loss, train/accuracy, val/accuracy.
+    history: history.csv, columns epoch and any of loss and accuracy of train/, val/ (the images reported) and select/
+    (kept back from training). The epoch kept is the best on select/ and, as published, on val/.
     """
-    with figure(path, 400) as drawn:
+    kept = {
+        said: history["epoch"].iloc[int(history[f"{part}/accuracy"].argmax())]
+        for said, part in (("clean", "select"), ("as published", "val"))
+        if len(history) and f"{part}/accuracy" in history
+    }
+    with figure(path, 430) as drawn:
         for axes, name in zip(drawn.subplots(1, 2), ("loss", "accuracy"), strict=True):
-            for index, part in enumerate(("train", "val")):
+            for index, part in enumerate(("train", "val", "select")):
                 if f"{part}/{name}" in history:
                     axes.plot(
                         history["epoch"],
@@ -143,20 +162,24 @@ def plot_history(path: Path, history: pd.DataFrame) -> None:
                     )
             axes.set(xlabel="epoch", title=name.capitalize())
             axes.xaxis.get_major_locator().set_params(integer=True)
-            if len(history):
-                chosen_on = "select" if "select/accuracy" in history else "val"
-                best = history["epoch"].iloc[int(history[f"{chosen_on}/accuracy"].argmax())]
-                axes.axvline(best, color=GREY, linewidth=1, linestyle=":", label=f"kept epoch {best:.0f}")
-                axes.legend(fontsize=10)
+            for (said, epoch), style in zip(kept.items(), (":", "--"), strict=False):
+                axes.axvline(epoch, color=GREY, linewidth=1.5, linestyle=style, label=f"{said}: {epoch:.0f}")
+        if len(history):
+            handles, labels = drawn.axes[1].get_legend_handles_labels()
+            drawn.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=10)
 
 
 @dataclass(frozen=True)
 class ForestRow:
-    """One line of a forest plot. published: the reported value, only where it can be compared."""
+    """One line of a forest plot. published: the reported value, only where it can be compared.
+
+    as_published: the measured value of the selection that the reported one belongs to, where there are two.
+    """
 
     name: str
     measured: Interval
     published: float | None = None
+    as_published: Interval | None = None
 
 
 def plot_forest(path: Path, rows: Sequence[ForestRow], *, label: str) -> None:
@@ -164,11 +187,21 @@ def plot_forest(path: Path, rows: Sequence[ForestRow], *, label: str) -> None:
     with figure(path, 130 + 42 * max(len(rows), 1)) as drawn:
         axes = drawn.subplots()
         for place, row in enumerate(rows):
-            _point(axes, (row.measured.value, place), x=row.measured, label="measured, 95 % interval")
+            said = "measured, 95 % interval" if row.as_published is None else "clean, 95 % interval"
+            _point(axes, (row.measured.value, place), x=row.measured, label=said)
+            if row.as_published is not None:
+                _point(
+                    axes,
+                    (row.as_published.value, place + 0.22),
+                    x=row.as_published,
+                    colour=COLOURS[2],
+                    marker="s",
+                    label="as published, 95 % interval",
+                )
             if row.published is not None:
                 axes.plot(
                     row.published,
-                    place,
+                    place if row.as_published is None else place + 0.22,
                     marker="D",
                     markersize=9,
                     markerfacecolor="none",
@@ -180,7 +213,7 @@ def plot_forest(path: Path, rows: Sequence[ForestRow], *, label: str) -> None:
         axes.set_yticklabels([row.name for row in rows])
         axes.grid(visible=False, axis="y")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))  # one entry per label
-        drawn.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=2, fontsize=10)
+        drawn.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=3, fontsize=10)
 
 
 def _point(
@@ -190,10 +223,12 @@ def _point(
     x: Interval | None = None,
     y: Interval | None = None,
     label: str | None = None,
+    colour: str = COLOURS[0],
+    marker: str = "o",
 ) -> None:
     xerr, yerr = (
         None if found is None else [[found.value - found.low], [found.high - found.value]] for found in (x, y)
     )
     axes.errorbar(
-        *at, xerr=xerr, yerr=yerr, color=COLOURS[0], marker="o", capsize=4, linestyle="none", label=label
+        *at, xerr=xerr, yerr=yerr, color=colour, marker=marker, capsize=4, linestyle="none", label=label
     )
