@@ -1,7 +1,7 @@
 """A sweep's jobs on disk: laid out before the multirun, watched while it runs, gathered into one table after it.
 
 runs/sweeps/<sweep>/<digest>/   config.yaml  request.json  status.json  run/  model/  evaluation/     one job
-build/sweeps/<sweep>/           table.csv  report.html  comparison.json  run/  jobs/<name>/           the DVC output
+build/sweeps/<sweep>/           table.csv  report.html  comparison.json  experiments.json  run/  jobs/<name>/   DVC output
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,9 +141,10 @@ def watch(jobs: Sequence[Job], multirun: "subprocess.Popen[bytes]") -> None:
 def gather(sweep: str, jobs: Sequence[Job]) -> int:
     """Write the table, the comparison of all pairs and the report; returns 1 if a job is missing, else 0."""
     from assay.evaluation.comparison import compare_all
+    from assay.evaluation.seeds import compare_experiments
     from assay.tracking import record
     from pipelines.configure import sweep_request
-    from pipelines.presenting import say, table_of_jobs, write_pages
+    from pipelines.presenting import say, table_of_jobs, variant, write_pages
 
     table = table_of_jobs(jobs)
     good = [job for job in jobs if job.status()["status"] == "ok"]
@@ -162,25 +164,35 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
     ):
         table.to_csv(folder / "table.csv", index=False)
         pairs: list[dict[str, Any]] = []
+        experiments: list[dict[str, Any]] = []
         if good:
             stored = predictions_of(good)
             run.data(stored.data)
-            pairs = compare_all(
-                stored,
-                [job.name for job in good],
-                first.project.classes,
-                draws=first.evaluate.bootstrap_draws,
-                seed=first.seed,
+            how = {"draws": first.evaluate.bootstrap_draws, "seed": first.seed}
+            names, classes = [job.name for job in good], first.project.classes
+            same_seed = [
+                (one.name, other.name)
+                for one, other in combinations(good, 2)
+                if one.cfg.seed == other.cfg.seed
+            ]
+            pairs = compare_all(stored, names, classes, pairs=same_seed, **how)
+            trainings: dict[str, list[str]] = {}
+            for job in good:
+                trainings.setdefault(variant(job), []).append(job.name)
+            if len(trainings) < len(good):
+                experiments = compare_experiments(stored, trainings, classes, **how)
+            write_pages(
+                folder, sweep, table=table, pairs=pairs, experiments=experiments, data=stored.data, cfg=first
             )
-            write_pages(folder, sweep, table=table, pairs=pairs, data=stored.data, cfg=first)
             run.artifact(folder / "report.html")
         write_json(folder / "comparison.json", pairs)
+        write_json(folder / "experiments.json", experiments)
         run.artifact(folder / "table.csv")
         run.metric("jobs", len(jobs))
         run.metric("jobs_failed", len(jobs) - len(good))
         for job in jobs:
             keep(job, folder / "jobs" / job.name.replace(" ", "_").replace("=", "-"))
-    say(sweep, table, pairs)
+    say(sweep, table, pairs, experiments)
     return int(len(good) < len(jobs))
 
 

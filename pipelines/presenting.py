@@ -21,11 +21,17 @@ def table_of_jobs(jobs: "Sequence[Job]") -> "pd.DataFrame":
     return pd.DataFrame([_row(job) for job in jobs])
 
 
+def variant(job: "Job") -> str:
+    """What the seeds of one training share: the experiment and what the sweep changed of it."""
+    return job.name.rpartition(" seed ")[0]
+
+
 def _row(job: "Job") -> dict[str, Any]:
     status, cfg = job.status(), job.cfg
     row = {
         "job": job.name,
         "experiment": cfg.experiment.id,
+        "variant": variant(job),
         "profile": cfg.profile.name,
         "seed": cfg.seed,
         "status": status["status"],
@@ -54,31 +60,30 @@ def write_pages(
     *,
     table: "pd.DataFrame",
     pairs: Sequence[dict[str, Any]],
+    experiments: Sequence[dict[str, Any]],
     data: Mapping[str, Any],
     cfg: ClassificationConfig,
     sections: "Sequence[Section]" = (),
 ) -> None:
     """Write forest.png and report.html, which opens by double click, into `folder`; `sections` come last."""
-    import pandas as pd
-
     from assay.config.compose import read_sweep
     from assay.environment import describe
     from assay.evaluation.intervals import Interval
     from assay.evaluation.plots import ForestRow, plot_forest
     from assay.evaluation.report import page
+    from assay.evaluation.sections import interval_of
+    from assay.evaluation.sweep import named, rows_of, sections_of
 
-    rows = [{key: value for key, value in row.items() if pd.notna(value)} for row in table.to_dict("records")]
-    good = [row for row in rows if row["status"] == "ok"]
-    for row in good:
-        row["interval"] = {"value": row["accuracy"], "low": row["low"], "high": row["high"]}
-        row["published_text"] = f"{100 * row['published']:.2f} %" if "published" in row else ""
+    rows = rows_of(table)
     forest = [
         ForestRow(
-            row["job"],
-            Interval(**row["interval"]),
+            named(row),
+            Interval(**interval_of(row, "accuracy", "low", "high")),
             row["published"] if row.get("comparable") == "yes" else None,
+            Interval(**interval_of(row, "as_published")),
         )
-        for row in good
+        for row in rows
+        if row["status"] == "ok"
     ]
     plot_forest(folder / "forest.png", forest, label="accuracy")
     cpu = describe()["cpu"]
@@ -89,38 +94,38 @@ def write_pages(
         data=data,
         hardware=f"{cpu['model']}, {cpu['cores']} cores",
         forest=folder / "forest.png",
-        rows=rows,
-        pairs=pairs,
-        sections=sections,
+        sections=[*sections_of(rows, pairs, experiments), *sections],
     )
     (folder / "report.html").write_text(text, "utf-8")
 
 
-def say(sweep: str, table: "pd.DataFrame", pairs: Sequence[dict[str, Any]]) -> None:
-    """Print the sweep's table and the verdict on every pair."""
+def say(
+    sweep: str,
+    table: "pd.DataFrame",
+    pairs: Sequence[dict[str, Any]],
+    experiments: Sequence[dict[str, Any]],
+) -> None:
+    """Print the sweep's tables and the verdict on every pair."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    shown = Table(title=f"sweep {sweep}", title_justify="left")
-    for column in ("job", "status", "weights", "accuracy (95 % interval)", "without leaks", "as published"):
-        shown.add_column(column, overflow="fold")
-    for row in table.to_dict("records"):
-        if row["status"] == "ok":
-            interval = f"{row['accuracy']:.4f} ({row['low']:.4f} to {row['high']:.4f})"
-            ending = f"COLLAPSED: {row['collapsed']}" if isinstance(row["collapsed"], str) else "ok"
-            cells = [
-                ending,
-                row["weights"],
-                interval,
-                f"{row['without_leaks']:.4f}",
-                f"{row['as_published']:.4f}",
-            ]
-            shown.add_row(row["job"], *cells)
-        else:
-            shown.add_row(row["job"], escape(f"failed: {row['error']}"), *[""] * 4)
-    console = Console(width=None if Console().is_terminal else 150)
-    console.print(shown)
+    from assay.evaluation.sweep import jobs_section, rows_of, seeds_section
+
+    rows = rows_of(table)
+    console = Console(width=None if Console().is_terminal else 190)
+    jobs, seeds = jobs_section(rows), seeds_section(rows)
+    for title, section in ((f"sweep {sweep}", jobs), ("seeds", seeds)):
+        if section is not None:
+            shown = Table(title=title, title_justify="left")
+            for column in section.header:
+                shown.add_column(column, overflow="fold")
+            for cells in section.rows:
+                shown.add_row(*map(escape, cells))
+            console.print(shown)
+    for pair in experiments:
+        p = f"p = {pair['p_holm']:.2g}, Holm"
+        console.print(f"{pair['first']} against {pair['second']}, over seeds: {pair['verdict']} ({p})")
     for pair in pairs:
         p = f"p = {pair['p_holm']:.2g}, Holm"
         console.print(f"{pair['candidate']} against {pair['reference']}: {pair['verdict']} ({p})")

@@ -13,23 +13,24 @@ from assay.config import ClassificationConfig
 def main(cfg: ClassificationConfig) -> dict[str, Any]:
     """Evaluate the trained model beside the baseline; returns the summary of metrics.json."""
     from assay.evaluation.comparison import compare
-    from assay.evaluation.predictions import write_predictions
     from assay.files import fresh_folder, write_json
     from pipelines.classification.picturing import draw
-    from pipelines.classification.scoring import predict_all, score_one, summarise
+    from pipelines.classification.scoring import predict_all, score_one, store, summarise
     from pipelines.recording import MODEL, baseline_as_experiment, model_tags, run_name, stage_run, trained_as
 
     build = Path(cfg.build)
-    models = {"model": build / "model", "baseline": build / "baseline"}
-    info = trained_as(cfg, models["model"])
-    trained_as(baseline_as_experiment(cfg), models["baseline"])
+    baseline = baseline_as_experiment(cfg)
+    models = {"model": (cfg, build / "model"), "baseline": (baseline, build / "baseline")}
+    info = trained_as(cfg, build / "model")
+    trained_as(baseline, build / "baseline")
     with stage_run(
         cfg, "evaluate", sections=MODEL, name=run_name(cfg), model_id=info["id"], tags=model_tags(cfg)
     ) as run:
-        predictions = predict_all(cfg, models)
+        stored = predict_all(cfg, models)
+        predictions = stored["val"]
         run.data(predictions.data)
         run.tag("weights", info["weights"]["origin"])
-        scores = score_one(cfg, predictions, "model", run)
+        scores = score_one(cfg, stored, "model", run)
         comparison = compare(
             predictions,
             "model",
@@ -41,7 +42,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
         for part, found in comparison.items():
             run.metric(f"{part}/accuracy_difference", found["accuracy_difference"]["value"])
         with fresh_folder(build / "evaluation") as folder:
-            write_predictions(folder / "predictions.parquet", predictions)
+            store(folder, stored)
             write_json(folder / "metrics.json", scores)
             write_json(folder / "comparison.json", comparison)
             draw(

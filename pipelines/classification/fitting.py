@@ -37,7 +37,6 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
     from assay.models.classifier import save_classifier
     from assay.models.weights import resolve
     from assay.training.classification import train_classifier
-    from assay.training.examples import split_off
     from assay.training.two_stage import train_two_stage
 
     build, model, train = Path(cfg.build), cfg.model, cfg.train
@@ -46,15 +45,9 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
     classes = list(cfg.project.classes)
     if train.maybe == "reviewed":
         classes.insert(1, "maybe")  # document 004: clean 0, maybe 1, pit 2
-    rows = _rows(cfg, manifest, classes, run)
-    kept_back = split_off(
-        rows["label"].to_numpy(), rows["group"].tolist(), share=train.select_share, seed=cfg.seed
-    )
-    parts = {
-        "train": rows[~kept_back],
-        "select": rows[kept_back],
-        "val": manifest[manifest["split"] == "val"],
-    }
+    parts = parts_of(cfg, manifest, classes)
+    if train.hard_examples.use:
+        _say_who_mined(cfg, run)
     weights = resolve(
         model.architecture,
         path=model.weights,
@@ -116,31 +109,41 @@ def tell_history(model: Path, run: Run) -> None:
                 run.metric(str(name), value, int(row["epoch"]))
 
 
-def _rows(
-    cfg: ClassificationConfig, manifest: "pd.DataFrame", classes: list[str], run: Run
-) -> "pd.DataFrame":
-    """The rows to train on; says so where reviewed examples were mined under another profile."""
+def parts_of(
+    cfg: ClassificationConfig, manifest: "pd.DataFrame", classes: list[str]
+) -> dict[str, "pd.DataFrame"]:
+    """Rows (image, label, group) by what a training does with them: train, select (keeps back) and val.
+
+    The same for the same configuration and data, so that scoring finds the images that were kept back.
+    """
     import pandas as pd
 
-    from assay.files import read_json
-    from assay.training.examples import training_rows
+    from assay.training.examples import split_off, training_rows
 
-    reviewed, how = None, cfg.train.hard_examples
-    if how.use:
-        folder = Path(cfg.build) / "hard_examples"
-        reviewed = pd.read_csv(folder / "examples.csv")
-        miner = read_json(folder / "report.json")["mined_by"]
-        run.tag("mined_by", f"{miner['experiment']} ({miner['profile']})")
-        if miner["profile"] != cfg.profile.name:
-            print(
-                f"note: hard examples were mined by {miner['experiment']} in the {miner['profile']} profile, "
-                f"this training is {cfg.profile.name}"
-            )
-    return training_rows(
+    how = cfg.train.hard_examples
+    rows = training_rows(
         manifest,
-        reviewed,
+        pd.read_csv(Path(cfg.build) / "hard_examples/examples.csv") if how.use else None,
         classes=classes,
         repeat=how.repeat,
         max_images=cfg.train.max_images,
         seed=cfg.seed,
     )
+    kept_back = split_off(
+        rows["label"].to_numpy(), rows["group"].tolist(), share=cfg.train.select_share, seed=cfg.seed
+    )
+    val = manifest[manifest["split"] == "val"]
+    return {"train": rows[~kept_back], "select": rows[kept_back], "val": val}
+
+
+def _say_who_mined(cfg: ClassificationConfig, run: Run) -> None:
+    """Record whose candidates were reviewed; says so where they were mined under another profile."""
+    from assay.files import read_json
+
+    miner = read_json(Path(cfg.build) / "hard_examples/report.json")["mined_by"]
+    run.tag("mined_by", f"{miner['experiment']} ({miner['profile']})")
+    if miner["profile"] != cfg.profile.name:
+        print(
+            f"note: hard examples were mined by {miner['experiment']} in the {miner['profile']} profile, "
+            f"this training is {cfg.profile.name}"
+        )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from assay.config.base import Experiment
 from assay.errors import UserError
 from assay.evaluation.intervals import Interval, wilson
-from assay.evaluation.sections import Section, share
+from assay.evaluation.sections import Section, share, to_markdown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,17 +164,6 @@ def learnt(ledger: Ledger, tables: "pd.DataFrame") -> Section:
                 )
             )
     return Section("What was learnt", header=("finding", "from"), rows=told)
-
-
-def to_markdown(section: Section) -> str:
-    """A section as Markdown; figures are left out."""
-    lines = [f"## {section.title}", ""]
-    if section.note:
-        lines += [section.note, ""]
-    if section.rows:
-        cells = [section.header, ["---"] * len(section.header), *section.rows]
-        lines += ["| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in cells] + [""]
-    return "\n".join(lines)
 
 
 def _every_row(ledger: Ledger, tables: "pd.DataFrame") -> Section:

@@ -9,12 +9,6 @@ from typing import Any
 from assay.errors import UserError
 from assay.files import atomic_write, read_json
 
-COLUMNS = (
-    "job", "status", "weights", "n", "accuracy", "low", "high", "without_leaks", "f1_macro", "balanced_accuracy", "epoch",
-    "as_published", "as_published_without_leaks", "as_published_epoch", "last_epoch_accuracy", "collapsed", "published",
-    "comparable", "error",
-)  # fmt: skip
-
 
 def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Path("results")) -> Path:
     """Write the sweep's table with what is needed to judge it; returns the Markdown file.
@@ -26,12 +20,14 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
     """
     import pandas as pd
 
+    from assay.evaluation.sections import to_markdown
+    from assay.evaluation.sweep import rows_of, sections_of
+
     folder = build / "sweeps" / name
     if not (folder / "table.csv").is_file():
         raise UserError(f"{folder}/table.csv: no such file; run `make sweep EXP={name}` first")
     table = pd.read_csv(folder / "table.csv")
     run = read_json(folder / "run/run.json")
-    pairs = pd.DataFrame(read_json(folder / "comparison.json"))
     source = run["data"]["source"] if run["data"] else "unknown"
     changes = [re.sub(r"[^A-Za-z0-9_]+", "-", change) for change in run["config"].get("set", [])]
     parts = [
@@ -43,30 +39,17 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
     stem = results / run["project"] / "-".join(parts)
     with atomic_write(stem.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False)
-    shown = table[[column for column in COLUMNS if column in table and table[column].notna().any()]]
     jobs = [read_json(path) for path in sorted((folder / "jobs").glob("*/run/run.json"))]
+    pairs, experiments = (
+        read_json(folder / f"{compared}.json") for compared in ("comparison", "experiments")
+    )
     text = [
         f"# Sweep {name}, {run['tags']['profile']} profile, {source} data",
         "",
         *_facts(name, run, jobs),
         "",
+        *map(to_markdown, sections_of(rows_of(table), pairs, experiments)),
     ]
-    text += [
-        _markdown(shown),
-        "",
-        "Accuracy with its Wilson 95 % interval (`low`, `high`); `without_leaks` leaves out",
-    ]
-    text += [
-        "validation images that are pixel-identical to a training image. The best epoch is chosen on the images"
-    ]
-    text += ["reported, as published; `last_epoch_accuracy` is free of that choice.", ""]
-    if len(pairs):
-        chosen = pairs[["candidate", "reference", "accuracy_difference", "p_holm", "verdict"]].copy()
-        chosen["accuracy_difference"] = [
-            f"{100 * d['value']:+.2f} points ({100 * d['low']:+.2f} to {100 * d['high']:+.2f})"
-            for d in chosen["accuracy_difference"]
-        ]
-        text += ["## Every pair, on the same images", "", _markdown(chosen), ""]
     with atomic_write(stem.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join(text), "utf-8")
     return stem.with_suffix(".md")

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.evaluation.sections import Section, is_number, points, share
+from assay.evaluation.classification import equals_share
+from assay.evaluation.sections import Section, is_number, number, points, share
+from assay.evaluation.selections import calibration_section, selection_section
 from assay.files import atomic_write
 
 if TYPE_CHECKING:
@@ -38,17 +40,21 @@ def write_report(
         published numbers: only on original data are they shown beside the measured ones.
     weights: {"origin", "detail"} of the weights training started from. hardware: in words.
     facts: further rows of the table at the top.
-    scores, comparison: from `classification.score` and `comparison.compare`.
+    scores, comparison: from `classification.score` and `comparison.compare`. Where the training kept two epochs,
+        scores holds also as_published, differences (`selections.differences`) and temperature by selection.
     published: the experiment's numbers as reported: accuracy, precision, recall, f1 (0-1) and per_class; the
         rest is not about this data set and is left out.
     figures: (caption, PNG), in order; the pictures are copied into the file.
     warnings: lines to put first, such as a training that failed; collapsed predictions are added here.
     sections: further parts, shown before the figures.
     """
-    everything = scores["all"]
-    collapsed = (
-        [f"collapsed: every image is called {everything['collapsed']}"] if everything["collapsed"] else []
-    )
+    everything, chosen = scores["all"], scores.get("as_published")
+    collapsed: dict[str, str] = {}
+    for said, part in (("collapsed", scores), ("as published, collapsed", chosen)):
+        if part and part["all"]["collapsed"]:
+            collapsed.setdefault(f"every image is called {part['all']['collapsed']}", said)
+    temperature = scores["temperature"]["clean"] if chosen else None
+    own = [calibration_section(everything["calibration"], temperature)]
     text = page("report.html.j2").render(
         title=title,
         data=data,
@@ -58,10 +64,13 @@ def write_report(
         scalar_metrics=SCALAR_METRICS,
         class_metrics=CLASS_METRICS,
         comparison=comparison,
-        published=against_published(everything, published) if data["source"] == "original" else [],
+        published=against_published((chosen or scores)["all"], published)
+        if data["source"] == "original"
+        else [],
+        chosen=selection_section(scores) if chosen else None,
         figures=figures,
-        sections=sections,
-        warnings=[*collapsed, *warnings],
+        sections=[*own, *sections],
+        warnings=[*(f"{said}: {what}" for what, said in collapsed.items()), *warnings],
     )
     with atomic_write(path) as temporary:
         temporary.write_text(text, "utf-8")
@@ -77,14 +86,21 @@ def page(template: str) -> "Template":
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters |= {"interval": share, "points": points, "is_number": is_number, "image": _image}
+    environment.filters |= {
+        "interval": share,
+        "number": number,
+        "points": points,
+        "is_number": is_number,
+        "image": _image,
+    }
     return environment.get_template(template)
 
 
 def against_published(scores: Mapping[str, Any], published: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Published numbers beside the measured: {"metric", "published", "measured": interval, "within"}.
 
-    scores: one part of `classification.score`. within: the published value lies in the measured interval.
+    scores: one part of `classification.score`. within: the published value lies in the measured interval. majority:
+    a published accuracy that is the share of the most frequent class.
     Meaningful on the original data only; the caller sees to that.
     """
     reported = {name: published.get(name) for name in ("accuracy", *CLASS_METRICS)}
@@ -100,6 +116,7 @@ def against_published(scores: Mapping[str, Any], published: Mapping[str, Any]) -
             "published": value,
             "measured": measured[name],
             "within": measured[name]["low"] <= value <= measured[name]["high"],
+            "majority": name == "accuracy" and equals_share(value, scores["majority"]["n"], scores["n"]),
         }
         for name, value in reported.items()
         if isinstance(value, int | float)

@@ -54,6 +54,22 @@ def number(found: Mapping[str, float]) -> str:
     )
 
 
+def interval_of(row: Mapping[str, float], name: str, low: str = "", high: str = "") -> dict[str, float]:
+    """An interval from three cells of a table's row; the ends are <name>_low and <name>_high unless named."""
+    return {"value": row[name], "low": row[low or f"{name}_low"], "high": row[high or f"{name}_high"]}
+
+
+def to_markdown(section: Section) -> str:
+    """A section as Markdown; figures are left out."""
+    lines = [f"## {section.title}", ""]
+    if section.note:
+        lines += [section.note, ""]
+    if section.rows:
+        cells = [section.header, ["---"] * len(section.header), *section.rows]
+        lines += ["| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in cells] + [""]
+    return "\n".join(lines)
+
+
 def is_number(cell: str) -> bool:
     """The cell starts as a number does: pages set it to the right."""
     return cell.startswith(_NUMBER)

@@ -1,0 +1,184 @@
+"""What a sweep's page and its published table say, from the rows of table.csv and the comparisons."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from assay.evaluation.classification import equals_share
+from assay.evaluation.sections import Section, interval_of, points, share
+from assay.evaluation.seeds import spread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = Mapping[str, Any]
+"""A row of table.csv without its empty cells."""
+
+JOBS = (
+    "job", "status", "weights from", "clean", "without leaks", "as published", "without leaks", "published",
+    "clean minus as published", "all minus without leaks, clean",
+)  # fmt: skip
+
+
+def rows_of(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The rows of table.csv without their empty cells."""
+    import pandas as pd
+
+    rows = table.to_dict("records")
+    return [{str(key): value for key, value in row.items() if pd.notna(value)} for row in rows]
+
+
+def ending(row: Row) -> str:
+    """How a job ended: ok, failed and why, COLLAPSED and how, or an accuracy that takes no picture."""
+    if row["status"] != "ok":
+        return f"{row['status']}: {row['error']}"
+    if row.get("collapsed"):
+        return f"COLLAPSED: {row['collapsed']}"
+    majority = round(row.get("majority_share", 0.0) * row["n"])
+    same = [
+        said
+        for said, name in (("clean", "accuracy"), ("as published", "as_published"))
+        if equals_share(row[name], majority, row["n"])
+    ]
+    return (
+        f"{' and '.join(same)}: the share of the majority class ({majority} of {row['n']})" if same else "ok"
+    )
+
+
+def named(row: Row) -> str:
+    """The job's name, and that it collapsed, wherever a number of it is shown."""
+    return f"{row['job']} (COLLAPSED)" if row.get("collapsed") else str(row["job"])
+
+
+def published_text(row: Row) -> str:
+    """The published accuracy, why it does not compare, and whether it is a collapse; empty where there is none."""
+    if "published" not in row:
+        return ""
+    text, n = f"{100 * row['published']:.2f} %", int(row["n"])
+    majority = round(row.get("majority_share", 0.0) * n)
+    if equals_share(row["published"], majority, n):
+        text += f", the share of the majority class ({majority} of {n}): collapsed"
+    if row.get("comparable", "yes") != "yes":
+        text += f" (not comparable: {str(row['comparable']).removeprefix('no: ')})"
+    return text
+
+
+def sections_of(
+    rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]
+) -> list[Section]:
+    """Everything a sweep has to say, in the order of its page."""
+    seeds = seeds_section(rows)
+    return [
+        jobs_section(rows),
+        *([seeds] if seeds else []),
+        *([experiments_section(experiments)] if experiments else []),
+        *([pairs_section(pairs, rows)] if pairs else []),
+    ]
+
+
+def jobs_section(rows: Sequence[Row]) -> Section:
+    """One line per job: both choices of the epoch, each on all images and without leaks, and what they add."""
+    shown = []
+    for row in rows:
+        cells = [named(row), ending(row), str(row.get("weights", ""))]
+        if row["status"] == "ok":
+            cells += [
+                share(interval_of(row, "accuracy", "low", "high")),
+                f"{100 * row['without_leaks']:.1f} %",
+                share(interval_of(row, "as_published")),
+                f"{100 * row['as_published_without_leaks']:.1f} %",
+                published_text(row),
+                points(interval_of(row, "clean_minus_as_published")),
+                points(interval_of(row, "leaks_add")),
+            ]
+        shown.append([*cells, *[""] * (len(JOBS) - len(cells))])
+    return Section(
+        "Every job",
+        "Accuracy with 95 % intervals (Wilson). Clean: the epoch is the best on training images kept back. As published: "
+        "it is the best on the very images reported, as the source chose it, so a published number stands beside that "
+        "one. Without leaks: without the images that equal a training image. Differences: paired bootstrap that keeps "
+        "near-duplicates together.",
+        JOBS,
+        shown,
+    )
+
+
+def seeds_section(rows: Sequence[Row]) -> Section | None:
+    """Mean and spread over the seeds of each experiment; None where no experiment has several."""
+    several: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["status"] == "ok":
+            several.setdefault(row["variant"], []).append(row)
+    if all(len(one) < 2 for one in several.values()):
+        return None
+    shown = []
+    for variant, one in several.items():
+        fallen = sum(bool(row.get("collapsed")) for row in one)
+        count = str(len(one)) + (f", {fallen} COLLAPSED" if fallen else "")
+        names = ("accuracy", "without_leaks", "as_published", "as_published_without_leaks")
+        shown.append([variant, count, *(_spread([row[name] for row in one]) for name in names)])
+    return Section(
+        "Seeds: mean ± standard deviation (lowest to highest)",
+        "Each seed is a training of its own, scored on the same images. The standard deviation is that of the trainings, "
+        "divided by n - 1; it says nothing of other images.",
+        ["experiment", "seeds", "clean", "without leaks", "as published", "without leaks"],
+        shown,
+    )
+
+
+def experiments_section(pairs: Sequence[Mapping[str, Any]]) -> Section:
+    """Every pair of experiments over their seeds. pairs: `seeds.compare_experiments`."""
+    return Section(
+        "Every pair of experiments, over their seeds",
+        "Difference of the mean accuracies of the clean choice, first minus second. Seeds are no further images: each "
+        "image counts once, with the share of trainings that get it right; the variance of the images (bootstrap by "
+        "group) and that of the trainings (between seeds) add up; Student's interval with Welch's degrees of freedom, "
+        "p adjusted for the number of pairs (Holm).",
+        ["first", "second", "seeds", "difference", "sd of images / seeds", "p", "verdict"],
+        [
+            [
+                str(pair["first"]),
+                str(pair["second"]),
+                " / ".join(map(str, pair["seeds"])),
+                points(pair["difference"]),
+                f"{100 * pair['sd_images']:.1f} / {_or_unknown(pair['sd_seeds'])} points",
+                f"{pair['p_holm']:.2g}",
+                pair["verdict"] + (" (one seed: its own spread is unknown)" if pair["one_seed"] else ""),
+            ]
+            for pair in pairs
+        ],
+    )
+
+
+def pairs_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Section:
+    """Every pair of trained networks on the same images. pairs: `comparison.compare_all`."""
+    names = {row["job"]: named(row) for row in rows}
+    return Section(
+        "Every pair of networks, on the same images",
+        "Difference of the clean choice in points of accuracy, first minus second, with a paired bootstrap interval that "
+        "keeps near-duplicates together; p of McNemar's test (exact below 25 differing images), adjusted for the number "
+        "of pairs (Holm). A verdict is of these two trained networks, with several seeds only those of the same seed.",
+        ["first", "second", "difference", "right alone", "p", "verdict"],
+        [
+            [
+                names[pair["candidate"]],
+                names[pair["reference"]],
+                points(pair["accuracy_difference"]),
+                f"{pair['candidate_only']} / {pair['reference_only']}",
+                f"{pair['p_holm']:.2g}",
+                pair["verdict"],
+            ]
+            for pair in pairs
+        ],
+    )
+
+
+def _spread(values: Sequence[float]) -> str:
+    found = spread(values)
+    if found["n"] < 2:
+        return f"{100 * found['mean']:.2f} % (one seed)"
+    ends = f"{100 * found['low']:.2f} to {100 * found['high']:.2f}"
+    return f"{100 * found['mean']:.2f} ± {100 * found['sd']:.2f} % ({ends})"
+
+
+def _or_unknown(value: float) -> str:
+    return f"{100 * value:.1f}" if value == value else "unknown"  # noqa: PLR0124 - NaN is the one number unequal to itself
