@@ -26,7 +26,7 @@ from assay.training.epochs import (
     best_row,
     run_epochs,
 )
-from assay.training.precision import Precision, autocast, choose, device
+from assay.training.precision import Precision, autocast, choose, device, keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,7 @@ def train_classifier(
             f"epochs {epochs}, batch {batch}: expected at least 1 epoch of batches of at least 2"
         )
 
+    keep_freed_memory()
     on = device()
     settings["precision"] = choose(precision, on)
     settings["threads"] = torch.get_num_threads()  # sums are rounded in another order with another number
