@@ -1,6 +1,6 @@
 """Training a classifier beside the obvious way, on the same images, network and cores, in the same run.
 
-    python -m benchmarks.training [--data data/cherry] [--images 256] [--rounds 5] [--only loop,probe,augmentation]
+    python -m benchmarks.training [--data data/cherry] [--images 384] [--rounds 5] [--only loop,probe,augmentation]
 
 loop          ResNet18 at 128 px, training images/s: assay's own epochs (images decoded once, batched "geometric",
               channels_last, the number format it chooses) beside ImageFolder, PIL, torchvision's transforms of the same
@@ -9,7 +9,7 @@ loop          ResNet18 at 128 px, training images/s: assay's own epochs (images 
 probe         A linear probe over 30 epochs, seconds: features computed once beside features computed in every epoch,
               of which three are measured and taken ten times.
 augmentation  What such a probe costs in accuracy because it can't augment: the same probe with and without
-              "geometric", on all of --data, six epochs, with paired intervals. Not timed; weights from the package.
+              "geometric", on all of --data, four epochs, with paired intervals. Not timed; weights from the package.
 
 The sides are processes of their own that wait for each other; the order alternates from round to round, and a first
 epoch of each is not counted. A ratio is the median over the rounds.
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", type=Path, default=Path("data/cherry"), help="{train,val}/<class>/*.png")
-    parser.add_argument("--images", type=int, default=256, help="training images of an epoch (default: 256)")
+    parser.add_argument("--images", type=int, default=384, help="training images of an epoch (default: 384)")
     parser.add_argument("--rounds", type=int, default=5, help="pairs of epochs (default: 5)")
     parser.add_argument("--only", default=",".join(NAMES), help="some of " + ",".join(NAMES))
     parser.add_argument("--size", type=int, default=128, help="pixels (default: 128)")
