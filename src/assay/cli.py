@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from assay.documents.command import annotate
 from assay.entrypoint import be_quiet, mistakes_in_one_line
 from assay.errors import UserError
 
@@ -24,6 +25,7 @@ sweep = typer.Typer(help="Named comparisons: experiments x seeds.", no_args_is_h
 app.add_typer(review, name="review")
 app.add_typer(registry, name="registry")
 app.add_typer(sweep, name="sweep")
+app.command()(annotate)
 
 DATA = Path("data")
 ROOTS = [Path("build"), Path("runs/sweeps")]

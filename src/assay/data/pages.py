@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _POINTS = 72  # a PDF's unit: points per inch
 _END_MARK = b"%%EOF"
 _TAIL = 4096  # bytes; mail programs append a few lines after the end mark, no more
-_LOCK = threading.RLock()  # PDFium is not made for two threads at once
+LOCK = threading.RLock()  # PDFium is not made for two threads at once
 
 
 class BadPage(Exception):  # noqa: N818 - it names a state of the file, like BadImage
@@ -49,8 +49,16 @@ class Page:
         Raises:
             BadPage: the page is damaged, or the document changed since it was listed.
         """
-        with _LOCK:
-            document = _open(self.path)
+        with LOCK:
+            document = open_pdf(self.path)
+            try:
+                return self.drawn_from(document)
+            finally:
+                document.close()
+
+    def drawn_from(self, document: Any) -> "Image":
+        """As `image`, from the document that is open already (`open_pdf`)."""
+        with LOCK:
             try:
                 page = document[self.number - 1]
                 bitmap = page.render(scale=self.dpi / _POINTS)
@@ -59,8 +67,6 @@ class Page:
                 page.close()
             except Exception as error:
                 raise BadPage(f"can't be drawn ({error})", self.number) from error
-            finally:
-                document.close()
         if picture.size != (self.width, self.height):
             raise BadPage(
                 f"drawn as {picture.width}x{picture.height}, not {self.width}x{self.height}", self.number
@@ -97,20 +103,22 @@ def render(path: Path, *, dpi: int, max_side: int) -> Iterator[Page | BadPage]:
     Raises:
         BadPage: the whole document can't be used: empty, no PDF, truncated, encrypted, or without pages.
     """
-    with _LOCK:
-        document = _open(path)
+    with LOCK:
+        document = open_pdf(path)
         try:
             count = len(document)
             if not count:
                 raise BadPage("a PDF without pages")
-            listed = [_measure(document, path, number, dpi, max_side) for number in range(1, count + 1)]
+            listed = [
+                measure(document, path, number, dpi=dpi, max_side=max_side) for number in range(1, count + 1)
+            ]
         finally:
             document.close()
     yield from listed
 
 
-def _measure(document: Any, path: Path, number: int, dpi: int, max_side: int) -> Page | BadPage:
-    """The size a page will have; PDFium rounds up."""
+def measure(document: Any, path: Path, number: int, *, dpi: int, max_side: int) -> Page | BadPage:
+    """One page of an open document, see `render`, with the size it will have; PDFium rounds up. Hold `LOCK`."""
     try:
         page = document[number - 1]
         across, down = page.get_size()  # points, after the page's own rotation
@@ -129,8 +137,8 @@ def _measure(document: Any, path: Path, number: int, dpi: int, max_side: int) ->
     return Page(path, number, width, height, dpi)
 
 
-def _open(path: Path) -> Any:
-    """A PDFium document.
+def open_pdf(source: Path | bytes) -> Any:
+    """A PDFium document of a file or of its bytes. Hold `LOCK` here and whenever the document is used.
 
     Raises:
         BadPage: see `render`.
@@ -138,7 +146,7 @@ def _open(path: Path) -> Any:
     import pypdfium2
 
     try:
-        content = path.read_bytes()
+        content = source if isinstance(source, bytes) else source.read_bytes()
     except OSError as error:
         raise BadPage(f"can't be read: {error.strerror}") from error
     if not content:

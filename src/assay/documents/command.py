@@ -1,0 +1,63 @@
+"""`assay annotate`: documents in, marks out. Heavy imports live inside, so that `assay --help` stays quick."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from assay.errors import UserError
+
+EXPORT = Path("build/documents/export")
+
+
+def annotate(
+    source: Annotated[list[Path], typer.Argument(help="PDFs, pictures, or folders of them.")],
+    *,
+    output: Annotated[Path, typer.Option(help="Folder for what comes out, one folder per document.")],
+    model: Annotated[Path, typer.Option(help="Folder of an exported detector.")] = EXPORT,
+    conf: Annotated[float, typer.Option(help="Boxes below this confidence are not shown.")] = 0.15,
+    group_dist: Annotated[
+        float, typer.Option(help="Join boxes with centres nearer than this, px of a page 1024 px long.")
+    ] = 50,
+    group_iou: Annotated[float, typer.Option(help="Join boxes that overlap more than this.")] = 0.2,
+    codes: Annotated[
+        Literal["page", "boxes", "off"],
+        typer.Option(help="Decode QR codes on whole pages, in found QR boxes, or not."),
+    ] = "page",
+    dpi: Annotated[int, typer.Option(help="Resolution at which PDF pages are drawn.")] = 200,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Cut pages out of photos of them.")] = False,
+) -> None:
+    """Find signatures, stamps and QR codes: JSON with raw and grouped boxes, drawn pages, an annotated PDF.
+
+    A document that is finished is skipped the next time. If some fail the others go on; they are listed, status 1.
+    """
+    for option, value, low, high in (
+        ("--conf", conf, 0, 1),
+        ("--group-iou", group_iou, 0, 1),
+        ("--group-dist", group_dist, 0, 10_000),
+        ("--dpi", dpi, 36, 600),
+    ):
+        if not low <= value <= high:
+            raise UserError(f"{option} {value:g}: expected {low} to {high}")
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output {output}: is a file; name a folder")
+    from assay.documents.annotate import How, sources_of
+    from assay.documents.annotate import annotate as run
+    from assay.documents.reading import Asked, Model
+    from assay.documents.sheets import Limits
+    from assay.evaluation.grouping import GroupingRule
+
+    sources = sources_of(source)
+    asked = Asked(confidence=conf, rule=GroupingRule(distance=group_dist, iou=group_iou), codes=codes)
+    done = run(sources, output, How(Model.load(model), asked, Limits(dpi=dpi), flatten))
+    print(f"{output}: {len(done.done)} documents annotated, {len(done.skipped)} were there")
+    for name, page, reason in done.problems:
+        print(f"assay: {name}{f', page {page}' if page else ''}: {reason}", file=sys.stderr)
+    if done.problems:
+        failed = len({name for name, _, _ in done.problems})
+        print(
+            f"assay: {failed} of {len(sources)} documents have problems, see {output}/problems.csv",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)

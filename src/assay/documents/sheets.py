@@ -1,0 +1,139 @@
+"""The pages of a PDF or picture, one at a time: drawn, with their origin, or why there is nothing to draw."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from assay.data.images import BadImage, Pixels, decode
+from assay.data.pages import LOCK, BadPage, measure, open_pdf
+from assay.documents.origin import Origin, origin_of
+from assay.documents.photo import flatten
+
+PDF_MARK = b"%PDF-"  # within the first 1024 bytes
+DPI, MAX_SIDE = 200, 10_000  # document 003, "PDF -> PNG"; as conf/project/documents.yaml
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is drawn: PDF pages at `dpi`; nothing with a side above `max_side` px; documents of at most `pages`."""
+
+    dpi: int = DPI
+    max_side: int = MAX_SIDE
+    pages: int | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One page. picture: uint8 (H, W, 3) RGB. corners: of a photo's page, px of the photo, see `photo.Flat`."""
+
+    number: int  # from 1
+    picture: Pixels
+    origin: Origin
+    corners: tuple[tuple[float, float], ...] | None = None
+
+
+class TooManyPages(Exception):  # noqa: N818 - it names a state of the file, like BadPage
+    """A document with more pages than allowed; `pages` says how many."""
+
+    def __init__(self, pages: int, limit: int) -> None:
+        super().__init__(f"{pages} pages; the limit is {limit}")
+        self.pages = pages
+
+
+def is_pdf(content: bytes) -> bool:
+    """Whether these bytes want to be a PDF."""
+    return PDF_MARK in content[:1024]
+
+
+def page_count(content: bytes) -> int:
+    """Pages of a PDF; 1 of a picture, good or bad. Raises BadPage as `sheets`."""
+    if not is_pdf(content):
+        return 1
+    with LOCK:
+        document = open_pdf(content)
+        try:
+            return len(document)
+        finally:
+            document.close()
+
+
+def sheets(content: bytes, *, limits: Limits, flat: bool = False) -> Iterator[Sheet | BadPage]:
+    """Yield the pages of a PDF, or the one page of a picture, drawn one at a time.
+
+    Args:
+        content: the file's bytes; what they begin with decides what they are, not a name.
+        limits: see `Limits`.
+        flat: cut the page out of a picture that is a photo of it; where no outline shows, the picture stays.
+
+    Yields:
+        A Sheet, or a BadPage where that one page can't be drawn and others can.
+
+    Raises:
+        BadPage: the whole document can't be used: empty, damaged, truncated, encrypted, without pages, no picture.
+        TooManyPages: see `Limits`.
+    """
+    if not content:
+        raise BadPage("empty file")
+    return _of_pdf(content, limits) if is_pdf(content) else iter([_of_picture(content, limits, flat)])
+
+
+def _of_picture(content: bytes, limits: Limits, flat: bool) -> Sheet:
+    try:
+        picture = decode(content)
+    except BadImage as error:
+        raise BadPage(error.reason) from error
+    height, width = picture.shape[:2]
+    if max(height, width) > limits.max_side:
+        raise BadPage(f"too large: {width}x{height} px; the limit is {limits.max_side} px a side")
+    found = flatten(picture) if flat else None
+    if found is None:
+        return Sheet(1, picture, "scanned")
+    return Sheet(1, found.picture, "scanned", tuple((float(x), float(y)) for x, y in found.corners))
+
+
+def _of_pdf(content: bytes, limits: Limits) -> Iterator[Sheet | BadPage]:
+    with LOCK:
+        document = open_pdf(content)
+    try:
+        with LOCK:
+            count = len(document)
+        if not count:
+            raise BadPage("a PDF without pages")
+        if limits.pages is not None and count > limits.pages:
+            raise TooManyPages(count, limits.pages)
+        for number in range(1, count + 1):
+            yield _sheet(document, number, limits)  # outside the lock: others draw meanwhile
+    finally:
+        with LOCK:
+            document.close()
+
+
+def _sheet(document: Any, number: int, limits: Limits) -> Sheet | BadPage:
+    with LOCK:
+        listed = measure(document, Path(), number, dpi=limits.dpi, max_side=limits.max_side)
+        if isinstance(listed, BadPage):
+            return listed
+        try:
+            page = document[number - 1]
+            origin = origin_of(page)
+            page.close()
+            return Sheet(number, np.asarray(listed.drawn_from(document)), origin)
+        except BadPage as error:
+            return error
+        except Exception as error:
+            return BadPage(f"damaged page ({error})", number)
+
+
+def one_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """The same items; the next one is made in a thread while the last is looked at."""
+    with ThreadPoolExecutor(1) as pool:
+        done = object()
+        coming = pool.submit(next, items, done)
+        while (item := coming.result()) is not done:
+            coming = pool.submit(next, items, done)
+            yield item  # type: ignore[misc]
