@@ -150,7 +150,7 @@ def _read(folder: Path, name: str, content: bytes, how: How) -> dict[str, Any]:
             _save_jpeg(folder / f"pages/p{read['page']:03d}.jpg", draw_page(sheet.picture, read["grouped"]))
             if not as_pdf:
                 as_pdf = picture_as_pdf(sheet.picture, how.limits.dpi)
-    document = {
+    document: dict[str, Any] = {
         "source": name,
         "request": how.request(content),
         "pages": pages,

@@ -27,7 +27,9 @@ def read_codes(picture: Pixels) -> list[Code]:
     import zxingcpp
 
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
-    found = zxingcpp.read_barcodes(np.ascontiguousarray(grey), formats=zxingcpp.BarcodeFormat.QRCode)
+    found = zxingcpp.read_barcodes(
+        np.ascontiguousarray(grey), formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    )
     codes = [Code(code.text, _box(code.position)) for code in found]
     return sorted(codes, key=lambda code: (code.xyxy[1], code.xyxy[0]))
 
@@ -47,7 +49,8 @@ def read_codes_in(picture: Pixels, boxes: NDArray[np.floating], known: Sequence[
             continue
         scale, inside = 1, read_codes(crop)
         if not inside and min(crop.shape[:2]) < _SMALL:
-            scale, inside = 2, read_codes(cv2.resize(crop, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
+            larger = cv2.resize(crop, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+            scale, inside = 2, read_codes(np.asarray(larger, np.uint8))
         for code in inside:
             x1, y1, x2, y2 = (side / scale for side in code.xyxy)
             codes.append(Code(code.text, (x1 + left, y1 + top, x2 + left, y2 + top)))

@@ -40,7 +40,7 @@ def flatten(photo: Pixels) -> Flat | None:
     edges = cv2.dilate(cv2.Canny(grey, level / 2, level), np.ones((5, 5), np.uint8))
     closed = cv2.morphologyEx(light, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
     for mask in (edges, closed):
-        corners = _outline(mask)
+        corners = _outline(np.asarray(mask, np.uint8))
         flat = None if corners is None else _cut(photo, corners / scale)
         if flat is not None:
             return flat
@@ -76,4 +76,4 @@ def _cut(photo: Pixels, corners: NDArray[np.float64]) -> Flat | None:
     picture = cv2.warpPerspective(
         photo, to_page, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return Flat(picture, corners, to_page)
+    return Flat(np.asarray(picture, np.uint8), corners, np.asarray(to_page, np.float64))

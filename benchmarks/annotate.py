@@ -1,0 +1,204 @@
+"""Pages per second, PDF in and JSON out, beside the obvious way, on the same PDFs in the same run.
+
+    python -m benchmarks.annotate [--pdfs data/documents/pdfs] [--project documents] [--pages 40] [--rounds 3]
+
+Ours: `assay.documents.reading` over the export, the next page drawn while one is looked at. The obvious way: pypdfium2
+to a Pillow picture, Ultralytics' own `YOLO.predict` of the same trained network in torch, as it comes (it sets its own
+threads), two double loops (`benchmarks.grouping.obvious`). Both draw at 200 DPI, take document 003's thresholds, write
+one JSON file for each PDF, and decode no QR codes: the obvious way has none. Two pages agree where they have the same
+groups: as many of each class, each with a partner that it overlaps by 0.9 or more, and as many merged boxes.
+
+Also measured, for our way only: with QR codes decoded on whole pages.
+
+Writes results/benchmarks/annotate-<cpu>-<n>core.csv; the status is 1 below 2.5 times as fast or 99 % of pages alike.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from assay.environment import describe
+from benchmarks.grouping import obvious
+from benchmarks.hardware import MADE_ON, made_on, table_path, write_table
+
+RATIO, ALIKE, SAME_BOX = 2.5, 0.99, 0.9
+CONFIDENCE, NMS_IOU, DPI = 0.15, 0.45, 200
+COLUMNS = (
+    "way",
+    "pages",
+    "pages_per_second",
+    "ratio",
+    "pages_alike",
+    "model",
+    "image_size",
+    "rounds",
+    *MADE_ON,
+)
+Marks = list[tuple[tuple[float, ...], int, int]]  # box, class, merged_count
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and store; returns 1 if a target is missed."""
+    parser = argparse.ArgumentParser("python -m benchmarks.annotate", description=__doc__.splitlines()[0])
+    parser.add_argument("--pdfs", type=Path, default=Path("data/documents/pdfs"))
+    parser.add_argument(
+        "--build", type=Path, default=Path("build/documents"), help="holds model/ and export/"
+    )
+    parser.add_argument("--pages", type=int, default=40, help="about so many; whole PDFs are taken")
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args(arguments)
+    pdfs = _readable(chosen.pdfs, chosen.pages)
+    if not pdfs:
+        parser.error(f"--pdfs {chosen.pdfs}: no PDF that can be read")
+    ways, about = {"obvious": the_obvious(chosen.build / "model")}, {}
+    ways["assay"], about = ours(chosen.build / "export", codes="off")
+    ways["assay, codes decoded"], _ = ours(chosen.build / "export", codes="page")
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    found: dict[str, list[Marks]] = {}
+    for _ in range(chosen.rounds + 1):  # the first only warms up
+        for name, way in ways.items():
+            start = time.perf_counter()
+            found[name] = [marks for path in pdfs for marks in way(path)]
+            seconds[name].append(time.perf_counter() - start)
+    pages = len(found["obvious"])
+    alike = sum(map(same, found["obvious"], found["assay"])) / pages
+    middle = {name: statistics.median(times[1:]) for name, times in seconds.items()}
+    machine = describe()
+    rows = [
+        {
+            "way": name,
+            "pages": str(pages),
+            "pages_per_second": f"{pages / middle[name]:.3f}",
+            "ratio": f"{middle['obvious'] / middle[name]:.2f}",
+            "pages_alike": "" if name == "obvious" else f"{alike:.4f}",
+            "model": f"{about['architecture']} {about['sha256'][:12]}",
+            "image_size": str(about["image_size"]),
+            "rounds": str(chosen.rounds),
+            **made_on(machine, ("torch", "onnxruntime", "ultralytics")),
+        }
+        for name in ways
+    ]
+    for row in rows:
+        print(
+            f"{row['way']:22} {row['pages_per_second']:>8} pages/s, {row['ratio']:>5} times, alike {row['pages_alike']}"
+        )
+    target = table_path("annotate", machine)
+    write_table(target, rows, COLUMNS)
+    print(target)
+    return int(middle["obvious"] / middle["assay"] < RATIO or alike < ALIKE)
+
+
+def _readable(folder: Path, pages: int) -> list[Path]:
+    from assay.data.pages import BadPage
+    from assay.documents.sheets import page_count
+
+    some, count = [], 0
+    for path in sorted(folder.glob("*.pdf")):
+        try:
+            here = page_count(path.read_bytes())
+        except BadPage:
+            continue
+        if count >= pages:
+            break
+        some.append(path)
+        count += here
+    return some
+
+
+def ours(export: Path, *, codes: Any) -> tuple[Callable[[Path], list[Marks]], dict[str, Any]]:
+    """A function PDF -> marks of every page, and what the model is."""
+    from assay.documents.reading import Asked, Model, read_pages
+    from assay.documents.sheets import Limits, one_ahead, sheets
+
+    model, asked = Model.load(export), Asked(confidence=CONFIDENCE, nms_iou=NMS_IOU, codes=codes)
+    number = {name: k for k, name in enumerate(model.predictor.classes)}
+
+    def way(path: Path) -> list[Marks]:
+        drawn = one_ahead(sheets(path.read_bytes(), limits=Limits(dpi=DPI)))
+        pages = [read for read, _ in read_pages(model, drawn, asked)]
+        _write(pages)
+        return [
+            [(tuple(mark["box"]), number[mark["label"]], mark["merged_count"]) for mark in page["grouped"]]
+            for page in pages
+        ]
+
+    return way, model.about
+
+
+def the_obvious(folder: Path) -> Callable[[Path], list[Marks]]:
+    """The same for the plain way; `folder` holds the trained model."""
+    import numpy as np
+    import pypdfium2
+
+    from assay.evaluation.grouping import GroupingRule
+    from assay.models.detector import load_detector
+    from assay.models.yolo_adapter import quiet
+
+    quiet()
+    from ultralytics import YOLO
+
+    detector, info = load_detector(folder)
+    yolo = YOLO(f"{info['architecture']}.yaml", task="detect")
+    yolo.model = detector.module
+
+    def way(path: Path) -> list[Marks]:
+        pages, marks = [], []
+        for page in pypdfium2.PdfDocument(path):
+            picture = page.render(scale=DPI / 72).to_pil().convert("RGB")
+            found = yolo.predict(
+                picture, conf=CONFIDENCE, iou=NMS_IOU, imgsz=detector.image_size, max_det=300, verbose=False
+            )[0].boxes
+            groups = obvious(
+                found.xyxy.numpy().astype(np.float32),
+                found.cls.numpy().astype(int),
+                found.conf.numpy(),
+                GroupingRule().on_page(*picture.size),
+            )
+            pages.append(
+                [{"box": box, "label": info["classes"][k], "confidence": c} for box, k, c, _ in groups]
+            )
+            marks.append([(box, k, merged) for box, k, _, merged in groups])
+        _write(pages)
+        return marks
+
+    return way
+
+
+def _write(pages: Any) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as stream:
+        json.dump(pages, stream)
+
+
+def same(one: Marks, other: Marks) -> bool:
+    """Whether two pages have the same groups; see above."""
+    left = list(other)
+    for box, label, merged in one:
+        partner = next(
+            (
+                k
+                for k, mark in enumerate(left)
+                if mark[1:] == (label, merged) and _iou(box, mark[0]) >= SAME_BOX
+            ),
+            None,
+        )
+        if partner is None:
+            return False
+        left.pop(partner)
+    return not left
+
+
+def _iou(one: Sequence[float], other: Sequence[float]) -> float:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(width, 0) * max(height, 0)
+    return shared / sum(((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)), -shared)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
