@@ -1,5 +1,7 @@
 """pipelines/mine.py for detectors: frames of clips (document 002), or images and pages."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +10,15 @@ from assay.config import DetectionConfig
 if TYPE_CHECKING:
     import pandas as pd
 
+    from assay.mining.clips import MinedClips
+    from assay.mining.work import WorkFolder
+
 
 def main(cfg: DetectionConfig) -> dict[str, float]:
-    """Score, choose and write the candidates; returns how many there are and why."""
+    """Score, choose and write the candidates; returns how many there are and why.
+
+    A shard (mine.shard) does its part of the clips and leaves the candidates to a run without one.
+    """
     from assay.data.classification import source_of
     from assay.files import fresh_folder, write_json
     from assay.models.detector import load_detector
@@ -19,6 +27,8 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
 
     start_torch(cfg.seed)
     build = Path(cfg.build)
+    if cfg.mine.of == "clips" and cfg.mine.shard is not None:
+        return _shard(cfg, *load_detector(build / "baseline"))
     with stage_run(
         cfg, "mine", sections=("project", "data", "mine"), tags={"experiment": cfg.baseline.experiment}
     ) as run:
@@ -43,36 +53,59 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
 _THINGS = {"clips": "frames", "images": "images"}
 
 
-def _clips(
-    cfg: DetectionConfig, detector: Any, model: str, folder: Path
-) -> "tuple[pd.DataFrame, dict[str, float]]":
+def _shard(cfg: DetectionConfig, detector: Any, info: dict[str, Any]) -> dict[str, float]:
+    with _mined(cfg, detector, info["id"]) as (mined, work):
+        print(
+            f"{work.path}: shard {cfg.mine.shard}, {len(mined.finished)} clips done, {len(mined.quarantine)} set "  # type: ignore[union-attr]
+            "aside; when every shard is done, run without mine.shard"
+        )
+        return {"clips": float(len(mined.finished)), "looked_at": float(mined.frames)}
+
+
+@contextmanager
+def _mined(cfg: DetectionConfig, detector: Any, model: str) -> "Iterator[tuple[MinedClips, WorkFolder]]":
+    """The clips, done, as long as nobody may tidy them away."""
     import pandas as pd
 
     from assay.data.classification import read_manifest
-    from assay.data.images import read_image
-    from assay.mining.boxes_page import write_boxes_page
-    from assay.mining.clip_table import assemble
-    from assay.mining.clips import ClipSettings, minable_clips, mine_clips
+    from assay.mining.clip import ClipSettings
+    from assay.mining.clips import Shard, minable_clips, mine_clips, one_by_one
+    from assay.mining.flicker import FlickerRule
+    from assay.mining.similar import SkipRule
     from assay.mining.timeline import rules_from
+    from assay.mining.work import open_work
 
     how, dataset = cfg.mine, Path(cfg.build) / "dataset"
-    zone = how.scoring.zone  # type: ignore[union-attr]
+    assert how.of == "clips"  # noqa: S101 - for mypy
     settings = ClipSettings(
         classes=tuple(detector.classes),
-        rules=rules_from(how.scoring.model_dump()),  # type: ignore[union-attr]
+        rules=rules_from(how.scoring.model_dump()),
         nms_iou=cfg.evaluate.inference.nms_iou,
         max_boxes=cfg.evaluate.max_boxes,
+        flicker=FlickerRule(**how.flicker.model_dump()),
+        skip=SkipRule(**how.skip.model_dump()),
         **how.model_dump(include={"stride", "cap", "score_range", "gate", "verifier"}),
     )
-    mined = mine_clips(
-        minable_clips(pd.read_csv(dataset / "clips.csv", dtype={"clip": str}), read_manifest(dataset)),
-        Path(cfg.data),
-        detector,
-        Path("runs/mining") / cfg.project.name,
-        settings,
-        model_id=model,
-    )
-    table = assemble(mined, folder)
+    clips = minable_clips(pd.read_csv(dataset / "clips.csv", dtype={"clip": str}), read_manifest(dataset))
+    data = Path(cfg.data)
+    with open_work(Path("runs/mining") / cfg.project.name) as work:
+        engine = one_by_one(detector, data, work.path, settings, model_id=model)
+        shard = Shard.parse(how.shard) if how.shard else None
+        yield mine_clips(clips, data, engine, work, settings, model_id=model, shard=shard), work
+
+
+def _clips(
+    cfg: DetectionConfig, detector: Any, model: str, folder: Path
+) -> "tuple[pd.DataFrame, dict[str, float]]":
+    from assay.data.images import read_image
+    from assay.files import read_json
+    from assay.mining.boxes_page import write_boxes_page
+    from assay.mining.clip_table import assemble
+
+    zone = cfg.mine.scoring.zone  # type: ignore[union-attr]
+    with _mined(cfg, detector, model) as (mined, work):
+        table = assemble(mined, folder)
+        work.forget(mined.keys)
     write_boxes_page(
         folder / "index.html",
         table,
@@ -80,15 +113,21 @@ def _clips(
         project=cfg.project.name,
         classes=cfg.project.classes,
         labels=cfg.review.labels,
-        summary=f"{cfg.baseline.experiment} looked at every {settings.stride}. frame of {len(mined.finished)} clips.",
+        summary=f"{cfg.baseline.experiment} looked at every {cfg.mine.stride}. frame of {len(mined.finished)} clips.",  # type: ignore[union-attr]
         says="Say in the column objects (yes or no) whether any object of any class shows: only frames without one "
         "may become hard negatives.",
         timelines={clip: folder / clip / "timeline.csv" for clip in sorted(table["group"].unique())},
         thresholds=(zone.approaching, zone.inside),
     )
-    frames = sum(len(pd.read_csv(path)) for path in folder.glob("*/timeline.csv"))
-    counts = {"clips": len(mined.finished), "clips_quarantined": len(mined.quarantine), "looked_at": frames}
-    return table, {"candidates": float(len(table)), **{name: float(value) for name, value in counts.items()}}
+    found = read_json(folder / "statistics.json")
+    counts = {
+        "candidates": len(table),
+        "clips": found["clips"],
+        "clips_quarantined": found["quarantined"],
+        "looked_at": found["frames"],
+        "inferred": found["inferred"],
+    }
+    return table, {name: float(value) for name, value in counts.items()}
 
 
 def _images(

@@ -5,7 +5,9 @@ import pytest
 import yaml
 
 from assay.detections import detections
+from assay.mining.clip import ClipSettings
 from assay.mining.timeline import rules_from
+from tests.mining.clip_project import ClipProject
 
 CLASSES = ("cone", "worker", "message_board", "work_equipment")
 
@@ -29,6 +31,25 @@ def classes():
 @pytest.fixture(scope="session")
 def boxes():
     return _boxes
+
+
+@pytest.fixture
+def settings(rules, classes):
+    return ClipSettings(
+        classes=classes,
+        rules=rules,
+        stride=2,
+        cap=5,
+        score_range=(0.45, 0.91),
+        gate=True,
+        nms_iou=0.7,
+        max_boxes=100,
+    )
+
+
+@pytest.fixture
+def project(tmp_path, settings, boxes):
+    return ClipProject(tmp_path, settings, boxes)
 
 
 def _boxes(**counts):

@@ -9,90 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from assay.data.clips import BadClip
 from assay.errors import UserError
-from assay.files import fresh_folder
-from assay.mining.clip_table import COLUMNS, assemble, statistics
-from assay.mining.clips import ClipSettings, clip_key, minable_clips, mine_clips
-
-# A fake clip is a text file: per frame the number of cones and of message boards it shows.
-ZONE = [(0, 0)] * 4 + [(6, 1)] * 20 + [(2, 0)] * 4
-
-
-def frames(path, *, stride):
-    for number, line in enumerate(path.read_text().splitlines()):
-        if line == "damaged":
-            raise BadClip("damaged")
-        if number % stride == 0 and line.strip():
-            cones, boards = map(int, line.split())
-            yield number, number / 30, np.full((24, 32, 3), 10 * cones + boards, np.uint8)
-
-
-class FakeDetector:
-    """Reads the frame's colour; takes 8 frames at once, as the real one."""
-
-    def __init__(self, boxes):
-        self.boxes, self.asked, self.held = boxes, None, 0
-
-    def predict(self, images, *, confidence, nms_iou, max_boxes):
-        self.asked = (confidence, nms_iou, max_boxes)
-        stream = iter(images)
-        while batch := list(itertools.islice(stream, 8)):
-            self.held = max(self.held, len(batch))
-            for image in batch:
-                cones, boards = divmod(int(image[0, 0, 0]), 10)
-                yield self.boxes(cone=cones, message_board=boards)
-
-
-@pytest.fixture
-def settings(rules, classes):
-    return ClipSettings(
-        classes=classes,
-        rules=rules,
-        stride=2,
-        cap=5,
-        score_range=(0.45, 0.91),
-        gate=True,
-        nms_iou=0.7,
-        max_boxes=100,
-    )
-
-
-@pytest.fixture
-def project(tmp_path, settings, boxes):
-    class Project:
-        data, work, out = tmp_path / "data", tmp_path / "runs/mining", tmp_path / "build/candidates"
-        detector = FakeDetector(boxes)
-
-        def clip(self, name, shown=ZONE):
-            path = self.data / f"videos/{name}.txt"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lines = [f"{a} {b}" if (a, b) != (-1, -1) else "damaged" for a, b in shown]
-            path.write_text("\n".join(lines) + " " * len(list(self.data.rglob("*.txt"))))  # no two alike
-
-        def clips(self):
-            paths = sorted(self.data.rglob("*.txt"))
-            return pd.DataFrame(
-                {"clip": [p.stem for p in paths], "path": [f"videos/{p.name}" for p in paths]}
-            )
-
-        def mine(self, **changes):
-            options = {"model_id": "m" * 32, "frames": frames} | {
-                key: changes.pop(key) for key in list(changes) if key in ("model_id", "frames", "verify")
-            }
-            changed = dataclasses.replace(settings, **changes)
-            mined = mine_clips(self.clips(), self.data, self.detector, self.work, changed, **options)
-            with fresh_folder(self.out) as folder:
-                table = assemble(mined, folder)
-            return mined, table
-
-    return Project()
-
-
-def bytes_below(folder):
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
-    }
+from assay.mining.clip import clip_key
+from assay.mining.clip_table import COLUMNS, statistics
+from assay.mining.clips import minable_clips, mine_clips, one_by_one
+from assay.mining.work import open_work
+from tests.mining.clip_project import bytes_below, folders_in, frames
 
 
 def test_rows_snapshots_and_cap_agree(project):
@@ -147,7 +69,8 @@ def test_a_snapshot_shows_its_own_frame(project):
         assert sum(box["label"] == "cone" for box in json.loads(row["boxes"])) == row["count_channelization"]
 
 
-def test_a_run_that_is_killed_between_clips_goes_on_and_ends_the_same(project, tmp_path):
+def test_a_run_that_is_killed_between_clips_goes_on_and_ends_the_same(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     for name in "abc":
         project.clip(name)
     project.mine()
@@ -165,7 +88,7 @@ def test_a_run_that_is_killed_between_clips_goes_on_and_ends_the_same(project, t
 
     with pytest.raises(KeyboardInterrupt):
         project.mine(frames=killed)
-    assert not project.out.exists() and len(list(project.work.iterdir())) == 1
+    assert not project.out.exists() and len(folders_in(project.work)) == 1
     left = project.work / ".0123456789abcdef.x.partial"  # as a kill -9 leaves it
     left.mkdir()
 
@@ -212,8 +135,10 @@ def test_other_settings_model_or_bytes_are_another_clip(settings):
 def test_only_the_last_settings_results_stay_in_the_work_folder(project):
     project.clip("a")
     project.mine()
+    (only,) = folders_in(project.work)
     project.mine(cap=2)
-    assert len(list(project.work.iterdir())) == 1
+    (other,) = folders_in(project.work)
+    assert only != other
 
 
 @pytest.mark.parametrize(
@@ -243,18 +168,14 @@ def test_a_copy_of_a_clip_is_not_shown_twice(project):
     assert mined.quarantine == [("videos/copy.txt", "the same file as videos/a.txt")]
 
 
-def test_real_files_that_are_no_clips_are_set_aside(project):
+def test_real_files_that_are_no_clips_are_set_aside(project, settings):
     project.clip("a")
     clips = project.clips().assign(sha256="0" * 64)
     missing = pd.DataFrame([{"clip": "gone", "path": "videos/gone.mp4"}])
-    mined = mine_clips(
-        pd.concat([clips, missing]),
-        project.data,
-        project.detector,
-        project.work,
-        settings_of(project),
-        model_id="m",
-    )
+    with open_work(project.work) as work:
+        engine = one_by_one(project.detector, project.data, work.path, settings, model_id="m")
+        everything = pd.concat([clips, missing])
+        mined = mine_clips(everything, project.data, engine, work, settings, model_id="m")
     assert mined.finished == [] and [path for path, _ in mined.quarantine] == [
         "videos/a.txt",
         "videos/gone.mp4",
@@ -278,10 +199,6 @@ def test_clips_of_a_recording_with_a_held_out_frame_are_not_mined():
     assert minable_clips(clips, manifest)["clip"].tolist() == ["b_1", "d"]
     none = manifest.iloc[:0]
     assert len(minable_clips(clips, none)) == 5
-
-
-def settings_of(project):
-    return project.mine.__closure__[0].cell_contents
 
 
 def test_a_full_disk_is_no_corrupt_clip(project, monkeypatch):

@@ -46,6 +46,7 @@ class Stages:
             **os.environ,
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}",
             "OMP_NUM_THREADS": "1",
+            "SOURCE_DATE_EPOCH": "1700000000",  # when a mining began is in its candidates
         }
         return [sys.executable, "-m", f"pipelines.{stage}", *self.arguments], environment
 

@@ -156,6 +156,25 @@ class ImageMining(Strict):
     max_candidates: Count
 
 
+class FlickerMining(Strict):
+    """The second, label-free miner: boxes that neighbouring frames do not have, or have and this one has not."""
+
+    cap: int = Field(ge=0, description="candidates per clip; 0 = off")
+    window: Count = Field(description="looked-at frames before and after that are compared")
+    confidence: Fraction = Field(description="a box below this does not count")
+    iou: Fraction = Field(description="boxes of two frames that overlap less are not the same")
+    motion: float = Field(ge=0, le=2, description="share of its size that a box may move per frame")
+
+
+class FrameSkipping(Strict):
+    """Frames that look like the last one are not shown to the detector."""
+
+    difference: Fraction = Field(
+        description="mean difference of thumbnails below which a frame is skipped; 0 = off"
+    )
+    most: Count = Field(description="frames in a row that are skipped, at most")
+
+
 class ClipMining(Strict):
     """Which frames of clips are worth a person's look (document 002)."""
 
@@ -167,7 +186,22 @@ class ClipMining(Strict):
     verifier: Literal["none"] = Field(
         description="second opinion on a frame; none: the detector's score alone"
     )
+    shard: Annotated[str, Field(pattern=r"^\d+/\d+$")] | None = Field(
+        description="0/2, 1/2: one of two processes that share the clips; null = all clips, and put the output together"
+    )
+    flicker: FlickerMining
+    skip: FrameSkipping
     scoring: Scoring
+
+    @model_validator(mode="after")
+    def _shard_is_one_of_its_number(self) -> "ClipMining":
+        if self.shard is not None:
+            index, of = map(int, self.shard.split("/"))
+            if index >= of:
+                raise ValueError(
+                    f"shard {self.shard}: of {of}, the last is {of - 1}/{of}" if of else "shard: of none"
+                )
+        return self
 
 
 class DetectorEvaluation(Strict):

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from assay.files import read_json, write_json
-from assay.mining.clips import ROWS, TIMELINE, MinedClips
+from assay.mining.clip import ROWS, TIMELINE
+from assay.mining.clips import MinedClips
 
 # What review needs, then the published columns (ledger, workzone, "Mining, as published"), then what we add.
 COLUMNS = (
@@ -19,6 +20,7 @@ COLUMNS = (
     "image",
     "label",
     "reason",
+    "about",
     "group",
     "surprise",
     "video",
@@ -40,7 +42,9 @@ COLUMNS = (
     "verifier",
     "boxes",
     "model",
+    "runtime",
     "clip_sha256",
+    "mined_at",
 )
 BINS = {"0": (0, 0), "1-5": (1, 5), "6-10": (6, 10), "11-20": (11, 20), "21+": (21, 10**9)}
 
@@ -56,7 +60,7 @@ def assemble(mined: MinedClips, folder: Path) -> pd.DataFrame:
         folder: the output, empty; see `assay.files.fresh_folder`.
     """
     rows: list[dict[str, Any]] = []
-    clips = []
+    clips: list[dict[str, Any]] = []
     for finished in mined.finished:
         result = read_json(finished / ROWS)
         own = folder / result["clip"]
@@ -65,18 +69,21 @@ def assemble(mined: MinedClips, folder: Path) -> pd.DataFrame:
         for row in result["rows"]:
             _place(finished / Path(row["image"]).name, folder / row["image"])
         rows += result["rows"]
-        clips.append({"clip": result["clip"], "frames": result["frames"]})
+        clips.append(result)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table["mined_at"] = mined.begun
     table["clip_score"] = table["clip_score"].astype(float)
     table.to_parquet(folder / "candidates.parquet", index=False)
     table.to_csv(folder / "candidates.csv", index=False)
     with (folder / "quarantine.csv").open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream, lineterminator="\n").writerows([("clip", "reason"), *mined.quarantine])
-    frames = sum(clip["frames"] for clip in clips)
-    write_json(
-        folder / "statistics.json",
-        {"clips": len(clips), "quarantined": len(mined.quarantine), "frames": frames, **statistics(table)},
-    )
+    counts = {
+        "clips": len(clips),
+        "quarantined": len(mined.quarantine),
+        "frames": sum(clip["frames"] for clip in clips),
+        "inferred": sum(clip["inferred"] for clip in clips),
+    }
+    write_json(folder / "statistics.json", {**counts, **statistics(table)})
     return table
 
 

@@ -2,63 +2,71 @@
 
 A clip that is done lies in the work folder under a name made of everything its result depends on: the clip's bytes,
 the model and every setting. What is there is not done again; what is half done has no such name. The output is put
-together from the finished folders, so a run that was killed and one that was not end with the same bytes.
+together from the finished folders, so a run that was killed and one that was not end with the same bytes, and so do
+one process and several that share the clips.
 """
 
-import csv
-import hashlib
-import heapq
-import io
-import json
 import re
-import shutil
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
-from supervision import Detections
+from filelock import Timeout
 
 from assay.errors import UserError
 from assay.files import fresh_folder, read_json, sha256_file, write_json
-from assay.mining.boxes_json import boxes_json
+from assay.mining.clip import (
+    ROWS,
+    TIMELINE,
+    ClipSettings,
+    Detector,
+    ReadFrames,
+    UnusableClip,
+    Verify,
+    clip_key,
+    mine_clip,
+)
 from assay.mining.progress import ClipProgress
-from assay.mining.timeline import FrameState, Rules, Timeline, as_row
+from assay.mining.work import WorkFolder
 
-TIMELINE, ROWS = "timeline.csv", "rows.json"
-JPEG_QUALITY = 90
 _FRAME = re.compile(r"_f\d+$")
-_FORMAT = 1  # of a finished folder; raise it when what a clip's result holds changes
-
-Frames = Iterator[tuple[int, float, np.ndarray]]  # number, seconds, uint8 (H, W, 3) RGB
-ReadFrames = Callable[..., Frames]  # (path, *, stride)
 
 
-class Detector(Protocol):
-    """What finds boxes."""
+class Shard(NamedTuple):
+    """Every `of`-th clip, from the one at `number` on, in the order of their names."""
 
-    def predict(
-        self, images: Iterable[np.ndarray], *, confidence: float, nms_iou: float, max_boxes: int
-    ) -> Iterator[Detections]:
-        """The boxes of each image, in px of it."""
+    number: int  # from 0
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """`0/2` -> Shard(0, 2)."""
+        number, of = map(int, text.split("/"))
+        return cls(number, of)
 
 
-@dataclass(frozen=True)
-class ClipSettings:
-    """All that decides what a clip yields, beside the clip and the model."""
+class Job(NamedTuple):
+    """A clip to be done."""
 
-    classes: tuple[str, ...]
-    rules: Rules
-    stride: int  # every so many frames are looked at
-    cap: int  # candidates per clip
-    score_range: tuple[float, float]  # of the smoothed fused score, both ends included
-    gate: bool  # a candidate needs the multi-cue gate
-    nms_iou: float
-    max_boxes: int
-    verifier: str = "none"  # name of what gives a second opinion; none: the frame's score alone
+    clip: str  # its name
+    path: str  # below the data folder
+    sha256: str
+    key: str  # name of its finished folder
+    frames: int  # that will be looked at, 0 where unknown; for the time left
+
+
+class Outcome(NamedTuple):
+    """What became of a job; its folder is there where `unusable` is None."""
+
+    job: Job
+    frames: int
+    unusable: UnusableClip | None
+
+
+# Does jobs in any order, pulls the next when it can, and calls its second argument for every frame it sees.
+Engine = Callable[[Iterable[Job], Callable[[], None]], Iterator[Outcome]]
 
 
 @dataclass
@@ -69,14 +77,10 @@ class MinedClips:
     quarantine: list[tuple[str, str]] = field(default_factory=list)  # clip path, reason
     frames: int = 0  # looked at in this run
     resumed: int = 0  # clips that were done before
-
-
-class UnusableClip(Exception):  # noqa: N818 - it names a state of the file
-    """A clip that can't be read to its end; `reason` says why in a few words."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    keys: set[str] = field(
+        default_factory=set
+    )  # what the work folder must keep: all clips, other shards' too
+    begun: str = ""  # UTC, when this mining was first started
 
 
 def minable_clips(clips: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -97,25 +101,23 @@ def minable_clips(clips: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
 def mine_clips(
     clips: pd.DataFrame,
     data: Path,
-    detector: Detector,
-    work: Path,
+    engine: Engine,
+    work: WorkFolder,
     settings: ClipSettings,
     *,
     model_id: str,
-    verify: Callable[[np.ndarray], float] | None = None,
-    frames: ReadFrames | None = None,
+    shard: Shard | None = None,
 ) -> MinedClips:
     """Look at every clip, or find that this was done before. A clip that can't be read is set aside, a copy too.
 
     Args:
-        clips: columns clip (a name, unique), path (below `data`), sha256 (of the file; optional).
+        clips: columns clip (a name, unique), path (below `data`), sha256 (of the file; optional), frames (optional).
         data: the project's data folder.
-        detector: what finds boxes.
-        work: folder of finished clips, outside the output; folders of other clips or settings are removed at the end.
+        engine: does the clips: `one_by_one`, or `assay.mining.cluster.on_ray`.
+        work: folder of finished clips, outside the output.
         settings: what decides a clip's result.
         model_id: of the detector's weights.
-        verify: a frame -> 0-1, a second opinion on it; see `settings.verifier`.
-        frames: reads a clip; `assay.data.clips.frames` if not given.
+        shard: do a part of the clips only; None = all, and what other processes are doing is waited for.
 
     Raises:
         UserError: no clips, or two of one name.
@@ -126,235 +128,154 @@ def mine_clips(
     if doubled:
         raise UserError(f"{data}: two clips are called {doubled[0]!r}; rename one")
     mined = MinedClips()
-    first: dict[str, str] = {}
-    with ClipProgress(len(clips)) as progress:
-        for row in clips.sort_values("clip").to_dict("records"):
-            clip, path = str(row["clip"]), str(row["path"])
-            try:
-                sha256 = str(row.get("sha256") or _hash(data / path))
-                if first.setdefault(sha256, path) != path:
-                    raise UnusableClip(f"the same file as {first[sha256]}")
-                folder = work / clip_key(clip, path, sha256, model_id, settings)
-                if _is_finished(folder):
-                    mined.resumed += 1
+    everything = clip_key("", "", "", model_id, settings)
+    mined.keys.add(everything)
+    mined.begun = work.begun(everything)
+    own, aside = _jobs(clips, data, settings, mined, model_id=model_id, shard=shard)
+    waiting = [job for job in own if not _is_finished(work.path / job.key)]
+    mined.resumed = len(own) - len(waiting)
+    with ClipProgress(len(waiting), sum(job.frames for job in waiting)) as progress:
+        for outcome in _in_turn(engine, waiting, work, progress.frame):
+            mined.frames += outcome.frames
+            if (bad := outcome.unusable) is not None:
+                if bad.lasting:
+                    _set_aside(work.path / outcome.job.key, outcome.job, bad)
                 else:
-                    mined.frames += mine_clip(
-                        data / path,
-                        detector,
-                        folder,
-                        settings,
-                        clip=clip,
-                        video=path,
-                        sha256=sha256,
-                        model_id=model_id,
-                        verify=verify,
-                        frames=frames,
-                        looked_at=progress.frame,
-                    )
-                mined.finished.append(folder)
-            except UnusableClip as bad:
-                mined.quarantine.append((path, bad.reason))
-            progress.clip()
-    _forget(work, keep=mined.finished)
+                    aside[outcome.job.path] = bad.reason
+            progress.clip(outcome.job.frames)
+    for job in own:
+        if job.path in aside:
+            continue
+        reason = read_json(work.path / job.key / ROWS).get("unusable")
+        if reason is None:
+            mined.finished.append(work.path / job.key)
+        else:
+            aside[job.path] = reason
+    mined.quarantine = sorted(aside.items())
     return mined
 
 
-def clip_key(clip: str, path: str, sha256: str, model_id: str, settings: ClipSettings) -> str:
-    """Name of a clip's finished folder: 32 hex digits of everything its result depends on."""
-    known = {
-        "format": _FORMAT,
-        "jpeg": JPEG_QUALITY,
-        "clip": clip,
-        "path": path,
-        "sha256": sha256,
-        "model": model_id,
-        "settings": asdict(settings),
-    }
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def mine_clip(
-    path: Path,
+def one_by_one(
     detector: Detector,
-    out: Path,
+    data: Path,
+    work: Path,
     settings: ClipSettings,
     *,
-    clip: str,
-    video: str,
-    sha256: str,
     model_id: str,
-    verify: Callable[[np.ndarray], float] | None = None,
+    verify: Verify | None = None,
     frames: ReadFrames | None = None,
-    looked_at: Callable[[], None] = lambda: None,
-) -> int:
-    """Walk one clip and write its folder whole: timeline.csv, rows.json and one JPEG per candidate.
+) -> Engine:
+    """An engine that does one clip after the other in this process; see `mine_clip` for the arguments."""
 
-    Frames stream through; only the detector's batch, the gate's window and the best `settings.cap` JPEGs are held.
+    def run(jobs: Iterable[Job], looked_at: Callable[[], None]) -> Iterator[Outcome]:
+        for job in jobs:
+            try:
+                looked = mine_clip(
+                    data / job.path,
+                    detector,
+                    work / job.key,
+                    settings,
+                    clip=job.clip,
+                    video=job.path,
+                    sha256=job.sha256,
+                    model_id=model_id,
+                    verify=verify,
+                    frames=frames,
+                    looked_at=looked_at,
+                )
+                yield Outcome(job, looked, None)
+            except UnusableClip as bad:
+                yield Outcome(job, 0, bad)
 
-    Args:
-        path: the clip's file.
-        detector: what finds boxes.
-        out: the folder to write.
-        settings: what decides the result.
-        clip: the clip's name.
-        video: its path below the data folder, for people.
-        sha256: of the file; with the frame's number it names a candidate.
-        model_id: of the detector's weights.
-        verify: a frame -> 0-1, a second opinion.
-        frames: reads a clip; `assay.data.clips.frames` if not given.
-        looked_at: called once per frame, for a progress bar.
-
-    Returns:
-        How many frames were looked at.
-
-    Raises:
-        UnusableClip: the file can't be read to its end, or holds no frame.
-    """
-    timeline = Timeline(settings.rules, settings.classes)
-    best = _Best(settings.cap)
-    held: deque[tuple[int, float, np.ndarray]] = deque()
-
-    def images() -> Iterator[np.ndarray]:
-        for frame in _read(path, settings.stride, frames):
-            held.append(frame)
-            yield frame[2]
-
-    found_in = detector.predict(
-        images(),
-        confidence=settings.rules.confidence,
-        nms_iou=settings.nms_iou,
-        max_boxes=settings.max_boxes,
-    )
-    looked = 0
-    with fresh_folder(out) as folder:
-        with (folder / TIMELINE).open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(["frame", "time_sec", *(column.name for column in fields(FrameState))])
-            for found in found_in:
-                number, seconds, rgb = held.popleft()
-                state = as_row(timeline.step(found, _asking(verify, rgb)))
-                writer.writerow([number, round(seconds, 3), *state.values()])
-                if _is_candidate(state, settings):
-                    position = {"frame": number, "time_sec": round(seconds, 3)}
-                    best.offer(position | state, found, rgb)
-                looked += 1
-                looked_at()
-        if held:  # rows and pictures would be shifted against each other
-            raise ValueError(f"the detector got {looked + len(held)} frames and answered for {looked}")
-        if not looked:
-            raise UnusableClip("holds no frame")
-        rows = [
-            _row(state, found, settings, clip=clip, video=video, sha256=sha256, model_id=model_id)
-            for state, found, _ in best.in_order()
-        ]
-        for row, (_, _, jpeg) in zip(rows, best.in_order(), strict=True):
-            (folder / Path(row["image"]).name).write_bytes(jpeg)
-            row["bytes"] = len(jpeg)
-        write_json(folder / ROWS, {"clip": clip, "frames": looked, "rows": rows})
-    return looked
+    return run
 
 
-class _Best:
-    """The best candidates so far with their JPEGs: the highest smoothed fused score, the earlier frame of equals."""
-
-    def __init__(self, cap: int) -> None:
-        self._cap = cap
-        self._heap: list[tuple[float, int, Any]] = []  # no two frames rank alike
-
-    def offer(self, state: dict[str, Any], found: Detections, rgb: np.ndarray) -> None:
-        rank = (state["fused_score_ema"], -state["frame"])
-        if len(self._heap) == self._cap and rank < self._heap[0][:2]:
-            return
-        entry = (*rank, (state, found, _jpeg(rgb)))
-        if len(self._heap) < self._cap:
-            heapq.heappush(self._heap, entry)
-        else:
-            heapq.heapreplace(self._heap, entry)
-
-    def in_order(self) -> list[tuple[dict[str, Any], Detections, bytes]]:
-        """By frame."""
-        return sorted((entry[2] for entry in self._heap), key=lambda kept: kept[0]["frame"])
-
-
-def _row(
-    state: Mapping[str, Any],
-    found: Detections,
+def _jobs(
+    clips: pd.DataFrame,
+    data: Path,
     settings: ClipSettings,
+    mined: MinedClips,
     *,
-    clip: str,
-    video: str,
-    sha256: str,
     model_id: str,
-) -> dict[str, Any]:
-    name = f"{clip}/{clip}_f{state['frame']:06d}.jpg"
-    passed = bool(state["p1_multi_cue_pass"])
-    return {
-        "candidate": hashlib.sha256(f"{sha256}:{state['frame']}".encode()).hexdigest()[:12],
-        "image": name,
-        "label": "",
-        "reason": "several cues" if passed else "score",
-        "group": clip,
-        "surprise": state["fused_score_ema"],  # if this is no work zone, that is how wrong the model is
-        "video": video,
-        "snapshot": name,
-        **state,
-        "verifier": settings.verifier,
-        "boxes": json.dumps(boxes_json(found, settings.classes), separators=(",", ":")),
-        "model": model_id,
-        "clip_sha256": sha256,
-    }
+    shard: Shard | None,
+) -> tuple[list[Job], dict[str, str]]:
+    """This process's clips by name, and those to set aside before they are looked at: path -> reason."""
+    first: dict[str, str] = {}
+    own: list[Job] = []
+    aside: dict[str, str] = {}
+    rows: list[dict[Any, Any]] = clips.sort_values("clip").to_dict("records")
+    for number, row in enumerate(rows):
+        clip, path = str(row["clip"]), str(row["path"])
+        mine = shard is None or number % shard.of == shard.number
+        try:
+            sha256 = str(row.get("sha256") or _hash(data / path))
+            if first.setdefault(sha256, path) != path:
+                raise UnusableClip(f"the same file as {first[sha256]}")
+        except UnusableClip as bad:
+            if mine:
+                aside[path] = bad.reason
+            continue
+        key = clip_key(clip, path, sha256, model_id, settings)
+        mined.keys.add(key)
+        if mine:
+            own.append(Job(clip, path, sha256, key, -(-int(row.get("frames") or 0) // settings.stride)))
+    return own, aside
 
 
-def _is_candidate(state: Mapping[str, Any], settings: ClipSettings) -> bool:
-    low, high = settings.score_range
-    passed = bool(state["p1_multi_cue_pass"]) or not settings.gate
-    return passed and low <= state["fused_score_ema"] <= high
+def _in_turn(
+    engine: Engine, jobs: list[Job], work: WorkFolder, looked_at: Callable[[], None]
+) -> Iterator[Outcome]:
+    """Do each job under its lock. What another process does meanwhile comes last, and mostly is done by then."""
+    locks: dict[str, Any] = {}
+    busy: list[Job] = []
 
-
-def _asking(verify: Callable[[np.ndarray], float] | None, rgb: np.ndarray) -> Callable[[], float] | None:
-    return None if verify is None else lambda: verify(rgb)
-
-
-def _read(path: Path, stride: int, frames: ReadFrames | None) -> Frames:
-    """The frames, with everything that is wrong with the file as UnusableClip; a full disk elsewhere is not."""
-    from assay.data import clips
+    def free() -> Iterator[Job]:
+        for job in jobs:
+            lock = work.clip(job.key, wait=False)
+            try:
+                lock.__enter__()
+            except Timeout:
+                busy.append(job)
+                continue
+            locks[job.key] = lock
+            if _is_finished(work.path / job.key):
+                locks.pop(job.key).__exit__(None, None, None)
+            else:
+                yield job
 
     try:
-        yield from (frames or clips.frames)(path, stride=stride)
-    except clips.BadClip as error:
-        raise UnusableClip(error.reason) from error
-    except OSError as error:
-        raise UnusableClip(f"cannot be read: {error.strerror}") from error
+        for outcome in engine(free(), looked_at):
+            yield outcome
+            locks.pop(outcome.job.key).__exit__(None, None, None)
+    finally:
+        for lock in locks.values():
+            lock.__exit__(None, None, None)
+    for job in busy:
+        with work.clip(job.key, wait=True):
+            if not _is_finished(work.path / job.key):
+                yield from engine([job], looked_at)
+
+
+def _set_aside(folder: Path, job: Job, bad: UnusableClip) -> None:
+    with fresh_folder(folder) as fresh:
+        write_json(fresh / ROWS, {"clip": job.clip, "unusable": bad.reason})
 
 
 def _hash(path: Path) -> str:
     try:
         return sha256_file(path)
     except OSError as error:
-        raise UnusableClip(f"cannot be read: {error.strerror}") from error
-
-
-def _jpeg(rgb: np.ndarray) -> bytes:
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(rgb).save(stream, "JPEG", quality=JPEG_QUALITY)
-    return stream.getvalue()
+        raise UnusableClip(f"cannot be read: {error.strerror}", lasting=False) from error
 
 
 def _is_finished(folder: Path) -> bool:
     """Whether all a finished clip holds is there; a folder that lost a file is done again."""
     try:
-        rows = read_json(folder / ROWS)["rows"]
+        result = read_json(folder / ROWS)
+        if "unusable" in result:
+            return True
         return (folder / TIMELINE).is_file() and all(
-            (folder / Path(row["image"]).name).stat().st_size == row["bytes"] for row in rows
+            (folder / Path(row["image"]).name).stat().st_size == row["bytes"] for row in result["rows"]
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def _forget(work: Path, *, keep: list[Path]) -> None:
-    kept = {folder.name for folder in keep}
-    for folder in work.iterdir() if work.is_dir() else []:
-        if folder.is_dir() and folder.name not in kept:
-            shutil.rmtree(folder, ignore_errors=True)
