@@ -200,9 +200,13 @@ def predictions_of(jobs: Sequence[Job]) -> "Predictions":
     """What the jobs predicted, as one table; a class that a model does not know has probability 0."""
     import pandas as pd
 
+    from assay.data.classification import read_manifest
     from assay.evaluation.predictions import Predictions, read_predictions
 
-    stored = [read_predictions(job.folder / "evaluation/predictions.parquet") for job in jobs]
+    manifest = read_manifest(Path(jobs[0].cfg.build) / "dataset")
+    images = manifest.loc[manifest["split"] == "val", "image"].tolist()
+    paths = [job.folder / "evaluation/predictions.parquet" for job in jobs]
+    stored = [read_predictions(path, images=images) for path in paths]
     classes = max((one.classes for one in stored), key=len)
     tables = pd.concat([one.table for one in stored])
     probabilities = [f"p_{name}" for name in classes]

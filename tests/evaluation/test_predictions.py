@@ -34,7 +34,7 @@ def stored(**changes) -> Predictions:
 def test_what_is_written_is_read(tmp_path):
     path = tmp_path / "predictions.parquet"
     write_predictions(path, stored())
-    read = read_predictions(path, content="c" * 64)
+    read = read_predictions(path, images=["a.png", "b ü.png"])
     rows = read.of("model")
     assert rows["image"].tolist() == ["a.png", "b ü.png"]  # sorted, whatever the order written
     assert rows["leak"].tolist() == [True, False]
@@ -80,11 +80,33 @@ def test_other_data_missing_and_damaged_files_are_refused(tmp_path):
     with pytest.raises(UserError, match="not found"):
         read_predictions(path)
     write_predictions(path, stored())
-    with pytest.raises(UserError, match="predictions of other data"):
-        read_predictions(path, content="d" * 64)
+    with pytest.raises(
+        UserError, match=r"other data: image b ü.png is not in the data .1 foreign, 0 missing"
+    ):
+        read_predictions(path, images=["a.png"])
+    with pytest.raises(UserError, match=r"other data: image c.png of the data is not there"):
+        read_predictions(path, images=["a.png", "b ü.png", "c.png"])
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match="cannot be read as predictions"):
         read_predictions(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.assign(p_pit=0.9), r"row 0 .*sum to 1; store softmax outputs .2 such rows"),
+        (lambda table: table.assign(p_pit=np.nan), r"row 0 .*nan.*2 such rows"),
+        (lambda table: table.drop(columns="p_clean"), r"column p_clean missing; found model, image"),
+    ],
+    ids=["no shares", "not a number", "no column"],
+)
+def test_a_file_that_was_changed_by_hand_is_one_line(tmp_path, change, message):
+    path = tmp_path / "predictions.parquet"
+    write_predictions(path, stored())
+    change(pd.read_parquet(path)).to_parquet(path)
+    with pytest.raises(UserError, match=message) as caught:
+        read_predictions(path)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
 
 
 def test_an_unknown_model_names_the_known():

@@ -85,6 +85,13 @@ def test_odd_files_are_used_and_damaged_ones_quarantined(unbuilt):
     assert f"{pit}/turned.jpg" in mined and not mined & set(damaged)
 
 
+def test_predictions_of_images_that_are_no_longer_kept_back_are_refused(repository):
+    """A temperature fitted on images that trained the model would say nothing."""
+    repository.edit("build/cherry/model/model.json", (r'^  "select": (\d+)', r'  "select": 1\1'))
+    evaluate = ("python", "-m", "pipelines.evaluate", "resolved/cherry.yaml")
+    assert "kept back; the data and reviews now give" in repository.refused(*evaluate)
+
+
 def emptied(data):
     shutil.rmtree(data)
     data.mkdir()

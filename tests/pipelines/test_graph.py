@@ -14,7 +14,16 @@ OUTPUTS = {
     "candidates": {"candidates.parquet", "candidates.csv", "index.html"},
     "hard_examples": {"examples.csv", "report.json"},
     "model": {"model.safetensors", "model.json", "history.csv"},
-    "evaluation": {"predictions.parquet", "metrics.json", "comparison.json", "report.html", "confusion.png"},
+    "evaluation": {
+        *(
+            "predictions.parquet",
+            "predictions_select.parquet",
+            "metrics.json",
+            "comparison.json",
+            "report.html",
+        ),
+        *("confusion.png", "history.png", "reliability.png", "worst_mistakes.png", "occlusion.png"),
+    },
     "export": {"model.onnx", "openvino/model.xml", "openvino/model.bin", "metadata.json", "parity.json"},
 }
 
@@ -54,7 +63,13 @@ def test_what_the_stages_say_of_one_another_fits(finished):
     )
     assert finished.read("runs/train/run.json")["id"] == model["id"]
     predictions = pd.read_parquet(finished.build / "evaluation/predictions.parquet")
-    assert set(predictions["model"]) == {"model", "baseline"}
+    both = {f"{name}{choice}" for name in ("model", "baseline") for choice in ("", ", as published")}
+    assert set(predictions["model"]) == both
+    kept_back = pd.read_parquet(finished.build / "evaluation/predictions_select.parquet")
+    assert set(kept_back["model"]) == both and not set(kept_back["image"]) & set(predictions["image"])
+    scores = finished.read("evaluation/metrics.json")
+    assert scores["temperature"]["clean"]["n"] == (kept_back["model"] == "model").sum()
+    assert set(scores["differences"]["clean_minus_as_published"]) == {"all", "without_leaks"}
     held_out = manifest[manifest["split"] == "val"]
     assert set(predictions["image"]) == set(held_out["image"]) and held_out["leak"].sum() == 6
     metrics = finished.read("metrics.json")

@@ -1,7 +1,7 @@
 """Stored predictions: a Parquet table of every model's probabilities, and beside it what made them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,10 +73,10 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     write_json(path.with_suffix(".json"), about)
 
 
-def read_predictions(path: Path, *, content: str | None = None) -> Predictions:
+def read_predictions(path: Path, *, images: Collection[str] | None = None) -> Predictions:
     """Read what `write_predictions` wrote.
 
-    content: hash of the data the caller works on; predictions made on other data are refused.
+    images: those the caller works on; predictions of others, or of only some of them, are refused.
 
     Raises UserError, one line, for: a missing or unreadable file, missing columns, probabilities that are not
     finite, lie outside 0-1 or do not sum to 1, labels that are no class, an image twice under one model,
@@ -95,12 +95,19 @@ def read_predictions(path: Path, *, content: str | None = None) -> Predictions:
             f"{path}: cannot be read as predictions ({error}); run the evaluate stage again"
         ) from error
     _check(predictions, path)
-    found = predictions.data.get("content")
-    if content is not None and found != content:
-        raise UserError(
-            f"{path}: predictions of other data (content {str(found)[:12]}, expected {content[:12]}); "
-            "run the evaluate stage again"
-        )
+    if images is not None:
+        stored = set(predictions.table["image"])
+        foreign, missing = sorted(stored - set(images)), sorted(set(images) - stored)
+        if foreign or missing:
+            first = (
+                f"image {foreign[0]} is not in the data"
+                if foreign
+                else f"image {missing[0]} of the data is not there"
+            )
+            raise UserError(
+                f"{path}: predictions of other data: {first} ({len(foreign)} foreign, {len(missing)} missing); "
+                "run the evaluate stage or the sweep again"
+            )
     return predictions
 
 
