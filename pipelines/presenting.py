@@ -110,19 +110,16 @@ def say(
     from rich.markup import escape
     from rich.table import Table
 
-    from assay.evaluation.sweep import jobs_section, rows_of, seeds_section
+    from assay.evaluation.sweep import rows_of, sections_of
 
-    rows = rows_of(table)
-    console = Console(width=None if Console().is_terminal else 190)
-    jobs, seeds = jobs_section(rows), seeds_section(rows)
-    for title, section in ((f"sweep {sweep}", jobs), ("seeds", seeds)):
-        if section is not None:
-            shown = Table(title=title, title_justify="left")
-            for column in section.header:
-                shown.add_column(column, overflow="fold")
-            for cells in section.rows:
-                shown.add_row(*map(escape, cells))
-            console.print(shown)
+    console = Console(width=None if Console().is_terminal else 170)
+    for section in sections_of(rows_of(table), [], []):
+        shown = Table(title=f"sweep {sweep}: {section.title}", title_justify="left")
+        for column in section.header:
+            shown.add_column(column, overflow="fold")
+        for cells in section.rows:
+            shown.add_row(*map(escape, cells))
+        console.print(shown)
     for pair in experiments:
         p = f"p = {pair['p_holm']:.2g}, Holm"
         console.print(f"{pair['first']} against {pair['second']}, over seeds: {pair['verdict']} ({p})")

@@ -2,6 +2,7 @@ import pandas as pd
 
 from assay.evaluation.sections import is_number, to_markdown
 from assay.evaluation.sweep import (
+    choices_section,
     ending,
     jobs_section,
     named,
@@ -15,7 +16,12 @@ from assay.evaluation.sweep import (
 def row(seed=1, *, accuracy=0.9, **changes):
     ends = {
         f"{name}{end}": shift
-        for name in ("clean_minus_as_published", "leaks_add")
+        for name in (
+            "clean_minus_as_published",
+            "clean_minus_as_published_without_leaks",
+            "leaks_add",
+            "leaks_add_as_published",
+        )
         for end, shift in (("", -0.01), ("_low", -0.02), ("_high", 0.0))
     }
     return {
@@ -28,6 +34,7 @@ def row(seed=1, *, accuracy=0.9, **changes):
         },
         **{"as_published": 0.91, "as_published_low": 0.89, "as_published_high": 0.93},
         **{"as_published_without_leaks": 0.909, "majority_share": 660 / 1226},
+        **{"epoch": 3, "as_published_epoch": 7, "clean_minus_as_published_p": 0.04},
         **ends,
         **changes,
     }
@@ -35,9 +42,14 @@ def row(seed=1, *, accuracy=0.9, **changes):
 
 def test_published_stands_beside_as_published():
     section = jobs_section([row(published=0.9192, comparable="yes")])
-    cells = dict(zip(range(10), section.rows[0], strict=True))
+    cells = section.rows[0]
     assert section.header[5] == "as published" and cells[5].startswith("91.0 %") and cells[7] == "91.92 %"
-    assert cells[8].startswith("-1.0 points")
+
+
+def test_what_the_choices_add_is_shown_or_that_there_was_one_epoch():
+    other, same = choices_section([row(), row(as_published_epoch=3)]).rows
+    assert other[1:3] == ["3 / 7", "-1.0 points (-2.0 to +0.0)"] and other[4] == "0.04"
+    assert same[1:5] == ["3 / 3", "the same epoch", "the same epoch", ""]
 
 
 def test_a_collapse_is_named_wherever_a_number_of_it_is_shown():
@@ -49,7 +61,7 @@ def test_a_collapse_is_named_wherever_a_number_of_it_is_shown():
     pair |= {"accuracy_difference": {"value": 0.1, "low": 0.0, "high": 0.2}, "p_holm": 0.04, "verdict": "-"}
     text = "".join(map(to_markdown, sections_of([row(), fallen], [pair], [])))
     lines = [line for line in text.splitlines() if "net seed 2" in line]
-    assert len(lines) == 2 and all("COLLAPSED" in line for line in lines)
+    assert len(lines) == 3 and all("COLLAPSED" in line for line in lines)
     assert "2, 1 COLLAPSED" in text  # the seeds' mean rests on it
 
 
@@ -73,8 +85,10 @@ def test_seeds_are_a_mean_and_a_spread():
 
 def test_a_failed_job_has_no_numbers():
     failed = {"job": "net seed 1", "status": "failed", "error": "ValueError: on purpose"}
-    section = jobs_section([failed])
-    assert section.rows[0][1] == "failed: ValueError: on purpose" and set(section.rows[0][2:]) == {""}
+    sections = sections_of([failed], [], [])
+    assert [section.title for section in sections] == ["Every job", "Failed jobs"]
+    assert sections[0].rows[0][1] == "failed" and set(sections[0].rows[0][2:]) == {""}
+    assert sections[1].rows == [["net seed 1", "ValueError: on purpose"]]
 
 
 def test_empty_cells_are_no_cells():

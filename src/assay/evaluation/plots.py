@@ -77,7 +77,7 @@ def plot_ranking(path: Path, predictions: Predictions, models: Sequence[str], cl
     """
     from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
 
-    with figure(path, 430) as drawn:
+    with figure(path, 430 + 20 * len(models)) as drawn:
         roc, pr = drawn.subplots(1, 2)
         for index, model in enumerate(models):
             answer = decide(predictions.of(model), classes)
@@ -86,22 +86,23 @@ def plot_ranking(path: Path, predictions: Predictions, models: Sequence[str], cl
                 continue
             look = {"color": COLOURS[index % len(COLOURS)], "linestyle": STYLES[index % len(STYLES)]}
             false_positives, true_positives, _ = roc_curve(truth, scores)
+            precision, recall, _ = precision_recall_curve(truth, scores)
+            areas = auc(false_positives, true_positives), average_precision_score(truth, scores)
             roc.plot(
                 false_positives,
                 true_positives,
-                label=f"{model} ({auc(false_positives, true_positives):.3f})",
+                label=f"{model}: {areas[0]:.3f} under ROC, {areas[1]:.3f} average precision",
                 **look,
             )
-            precision, recall, _ = precision_recall_curve(truth, scores)
-            area = average_precision_score(truth, scores)
-            pr.plot(recall, precision, label=f"{model} ({area:.3f})", drawstyle="steps-post", **look)
+            pr.plot(recall, precision, drawstyle="steps-post", **look)
         roc.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
-        roc.set(xlabel="false positive rate", ylabel=f"recall of {classes[-1]}", title="ROC (area)")
-        pr.set(xlabel=f"recall of {classes[-1]}", ylabel="precision", title="Precision-recall (average)")
+        roc.set(xlabel="false positive rate", ylabel=f"recall of {classes[-1]}", title="ROC")
+        pr.set(xlabel=f"recall of {classes[-1]}", ylabel="precision", title="Precision-recall")
         for axes in (roc, pr):
             axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-            if axes.get_legend_handles_labels()[0]:
-                axes.legend(loc="lower right" if axes is roc else "lower left", fontsize=10)
+        handles, labels = roc.get_legend_handles_labels()
+        if handles:  # below: the names of a sweep's jobs are long
+            drawn.legend(handles, labels, loc="outside lower center", fontsize=10)
 
 
 def plot_reliability(
