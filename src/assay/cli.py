@@ -22,9 +22,13 @@ app = typer.Typer(
 review = typer.Typer(help="Recorded decisions of reviewers.", no_args_is_help=True)
 registry = typer.Typer(help="MLflow: runs and registered models.", no_args_is_help=True)
 sweep = typer.Typer(help="Named comparisons: experiments x seeds.", no_args_is_help=True)
+claims = typer.Typer(
+    help="The published numbers: what holds, what does not, what was measured.", no_args_is_help=True
+)
 app.add_typer(review, name="review")
 app.add_typer(registry, name="registry")
 app.add_typer(sweep, name="sweep")
+app.add_typer(claims, name="claims")
 app.command()(annotate)
 
 DATA = Path("data")
@@ -180,6 +184,46 @@ def publish(name: Annotated[str, typer.Argument(help="A sweep that was run.")]) 
     from assay.publish import publish_sweep
 
     print(publish_sweep(name))
+
+
+@claims.command(name="check")
+def check_claims(
+    document: Annotated[str, typer.Option(help="One document, e.g. 004; empty = all.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For a program: verdicts and findings.")] = False,
+) -> None:
+    """Recompute every published number that follows from others; list what does not add up, with the arithmetic.
+
+    Findings are results: the status is 0. A broken file of conf/claims/ is a mistake: one line, status 2.
+    """
+    from assay.claims.book import load
+    from assay.claims.check import check
+    from assay.claims.listing import as_json as to_json
+    from assay.claims.listing import listing
+
+    book = load()
+    if document and document not in book.documents:
+        raise UserError(
+            f"--document {document}: no such document; these are there: {', '.join(book.documents)}"
+        )
+    results = check(book)
+    if as_json:
+        import json
+
+        print(json.dumps(to_json(book, results, document or None), indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(listing(book, results, document or None)))
+
+
+@claims.command(name="report")
+def report_claims() -> None:
+    """Write results/claims/report.md and .html: every claim with its verdict, and what runs measured beside it."""
+    from assay.claims.book import load
+    from assay.claims.check import check
+    from assay.claims.measured import read_results
+    from assay.claims.report import write_report
+
+    book = load()
+    print(write_report(Path("results/claims"), book, check(book), read_results(Path("results"))))
 
 
 @app.command()

@@ -183,12 +183,17 @@ class ForestRow:
     as_published: Interval | None = None
 
 
-def plot_forest(path: Path, rows: Sequence[ForestRow], *, label: str) -> None:
-    """Measured values with their intervals, published ones as hollow diamonds. label: of the x axis."""
+def plot_forest(
+    path: Path, rows: Sequence[ForestRow], *, label: str, points: str = "measured, 95 % interval"
+) -> None:
+    """Values with their intervals, published ones as hollow diamonds.
+
+    label: of the x axis. points: what the values with an interval are.
+    """
     with figure(path, 130 + 42 * max(len(rows), 1)) as drawn:
         axes = drawn.subplots()
         for place, row in enumerate(rows):
-            said = "measured, 95 % interval" if row.as_published is None else "clean, 95 % interval"
+            said = points if row.as_published is None else "clean, 95 % interval"
             _point(axes, (row.measured.value, place), x=row.measured, label=said)
             if row.as_published is not None:
                 _point(

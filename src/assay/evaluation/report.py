@@ -76,12 +76,15 @@ def write_report(
         temporary.write_text(text, "utf-8")
 
 
-def page(template: str) -> "Template":
-    """A page template of this package, with the filters interval, points (differences), is_number and image."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def page(template: str, package: str = "assay.evaluation") -> "Template":
+    """A page template of a package; it may include this package's templates, such as the style.
+
+    Filters: interval, points (differences), number, is_number, image (base64), cell (of a Markdown table).
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("assay.evaluation", ""),
+        loader=ChoiceLoader([PackageLoader(name, "") for name in (package, "assay.evaluation")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -92,6 +95,7 @@ def page(template: str) -> "Template":
         "points": points,
         "is_number": is_number,
         "image": _image,
+        "cell": _cell,
     }
     return environment.get_template(template)
 
@@ -121,6 +125,11 @@ def against_published(scores: Mapping[str, Any], published: Mapping[str, Any]) -
         for name, value in reported.items()
         if isinstance(value, int | float)
     ]
+
+
+def _cell(text: object) -> str:
+    """Text for a cell of a Markdown table."""
+    return str(text).replace("|", "\\|").replace("\n", " ")
 
 
 def _image(path: Path) -> str:

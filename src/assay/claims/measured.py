@@ -1,0 +1,135 @@
+"""What runs measured: the tables of results/, and which published number each row answers."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.claims.book import Book
+from assay.claims.statistics import wilson
+from assay.errors import UserError
+
+DETECTION = ("map50", "map50_95", "precision", "recall")
+Answer = str  # "reproduced", "not reproduced", or "not comparable"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measured number. comparable: "" where it may be compared with the published one, else why not."""
+
+    project: str
+    experiment: str
+    metric: str
+    label: str | None
+    split: str
+    value: float
+    low: float
+    high: float
+    images: int
+    source: str
+    profile: str
+    weights: str
+    job: str
+    table: Path
+    comparable: str
+
+    def answers(self, published: float) -> Answer:
+        """Does the interval hold the published value, where the two may be compared?"""
+        if self.comparable:
+            return "not comparable"
+        return "reproduced" if self.low <= published <= self.high else "not reproduced"
+
+
+def read_results(folder: Path) -> list[Measured]:
+    """Every row of <folder>/<project>/*.csv that names an experiment; other tables hold other things.
+
+    Raises UserError: a table that cannot be read, a number that is none.
+    """
+    found: list[Measured] = []
+    for path in sorted(folder.glob("*/*.csv")):
+        try:
+            with path.open(encoding="utf-8", newline="") as stream:
+                rows = list(csv.DictReader(stream))
+            if rows and {"experiment", "accuracy", "low", "high"} <= rows[0].keys():
+                found += [_classifier(path, row) for row in rows if row.get("accuracy")]
+            elif rows and {"split", "class", "map50", "map50_low"} <= rows[0].keys():
+                found += [one for row in rows for one in _detector(path, row)]
+        except (ValueError, csv.Error, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: not a table of results ({error}); git knows how it was") from None
+    return found
+
+
+def _classifier(path: Path, row: dict[str, str]) -> Measured:
+    n = int(float(row["n"]))
+    value, low, high = float(row["accuracy"]), float(row["low"]), float(row["high"])
+    if row.get(
+        "as_published"
+    ):  # the epoch chosen as its authors chose it is what their number is compared with
+        value = float(row["as_published"])
+        low, high = wilson(value * n, n)
+    said = row.get("comparable") or "no: " + (
+        "no published number" if not row.get("published") else "not said"
+    )
+    split = row.get("split") or ("test" if path.parent.name == "conditions" else "val")
+    return Measured(
+        path.parent.name, row["experiment"], "accuracy", None, split, value, low, high, n,
+        row["source"], row["profile"], row["weights"], row.get("job", ""), path,
+        _why_not(row["source"], "" if said == "yes" else said.removeprefix("no: ")),
+    )  # fmt: skip
+
+
+def _detector(path: Path, row: dict[str, str]) -> list[Measured]:
+    experiment, profile, source = path.stem.rsplit("-", 2)
+    model = _line(path.with_suffix(".md"), "- model: ")
+    why = _why_not(source, "" if profile == "full" else f"{profile} profile, {model.partition(', seed')[0]}")
+    return [
+        Measured(
+            path.parent.name, experiment, metric, None if row["class"] == "all" else row["class"], row["split"],
+            float(row[metric]), float(row[f"{metric}_low"]), float(row[f"{metric}_high"]), int(row["images"]),
+            source, profile, model.partition("weights: ")[2], "", path, why,
+        )
+        for metric in DETECTION if row[metric] and row[f"{metric}_low"]
+    ]  # fmt: skip
+
+
+def _why_not(source: str, reason: str) -> str:
+    if not source.startswith("original"):
+        return f"{source} data" + (f"; {reason}" if reason else "")
+    return reason
+
+
+def _line(path: Path, start: str) -> str:
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    return next((line.removeprefix(start) for line in lines if line.startswith(start)), "")
+
+
+def answers(book: Book, measured: list[Measured]) -> dict[str, list[Measured]]:
+    """Claim -> what was measured of it: the same experiment, metric and class, on the images of the same name.
+
+    A number of other images than the claim's, or of images that the document does not name, is not comparable.
+    """
+    found: dict[str, list[Measured]] = {}
+    for name, claim in book.claims.items():
+        if claim.experiment is None or claim.kind != "value" or claim.epoch is not None or not claim.lines:
+            continue
+        where = book.sets[book.full("sets", claim.set, name)] if claim.set else None
+        rows = [
+            one for one in measured
+            if (one.experiment, one.metric, one.label) == (claim.experiment, claim.metric, claim.label)
+            and one.split == ((where.split if where else None) or "val")
+        ]  # fmt: skip
+        images = (where.images or where.n) if where else None
+        if rows and name in book.written:
+            found[name] = [_on_images(one, images) for one in rows]
+    return found
+
+
+def _on_images(one: Measured, images: int | None) -> Measured:
+    from dataclasses import replace
+
+    if images is None:
+        other = "the document does not say on which images"
+    elif images != one.images:
+        other = f"{one.images} other images"
+    else:
+        return one
+    return replace(one, comparable="; ".join(filter(None, (one.comparable, other))))

@@ -1,0 +1,299 @@
+"""Rules that need no sentence: they look at every claim there is."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import combinations
+
+from assay.claims.book import Book
+from assay.claims.quantity import Quantity
+from assay.claims.result import Result, Verdict
+from assay.claims.schema import Claim
+from assay.errors import UserError
+
+SCORES = ("accuracy", "map50", "map50_95", "precision", "recall", "f1")
+# a metric says little without these, of the same experiment on the same images
+NEEDS = {"false_positives": ("recall", "confidence")}
+COMPARISONS = ("difference", "change", "reduction", "ratio")
+_COPIED = 3  # equal numbers on two sets of images; one may be chance
+
+
+def derivations(book: Book) -> Iterator[Result]:
+    """A value that follows from others: does it, within the rounding of all of them?"""
+    for name, claim in book.claims.items():
+        if claim.equals is None or name not in book.written:
+            continue
+        stated, computed = book.written[name], book.evaluate(claim.equals, name)
+        if stated.dimension != computed.quantity.dimension:
+            raise UserError(
+                f"{book.where(name)}: written in {stated.dimension or 'plain numbers'}, computed in "
+                f"{computed.quantity.dimension or 'plain numbers'}; give it the right `unit`"
+            )
+        shown = f"{computed.text} = {computed.quantity.show(stated)}"
+        if stated.meets(computed.quantity):
+            yield _about(book, "derivation", "consistent", [name], shown)
+        else:
+            cut = " (cut off instead of rounded)" if _cut_off(stated, computed.quantity.value) else ""
+            yield _about(
+                book,
+                "derivation",
+                "inconsistent",
+                [name],
+                f"{shown}; written {claim.written}{cut}{book.hint(name)}",
+            )
+
+
+def comparisons(book: Book) -> Iterator[Result]:
+    """A difference or ratio of one metric: are both of the same images?"""
+    for name, claim in book.claims.items():
+        if not isinstance(claim.equals, dict) or next(iter(claim.equals)) not in COMPARISONS:
+            continue
+        used = [(other, book.claims[other]) for other in book.references(claim.equals, name)]
+        for (a, first), (b, second) in combinations(used, 2):
+            if (
+                first.metric == second.metric in SCORES
+                and first.set
+                and second.set
+                and first.label == second.label
+            ):
+                sets = [
+                    book.sets[book.full("sets", one.set or "", home)]
+                    for one, home in ((first, a), (second, b))
+                ]
+                if sets[0] != sets[1]:
+                    texts = [
+                        f"{one.written} on {where.title}"
+                        for one, where in zip((first, second), sets, strict=True)
+                    ]
+                    yield _about(book, "same images", "not like for like", [name], f"{texts[0]}, {texts[1]}")
+
+
+def same_quantity(book: Book) -> Iterator[Result]:
+    """Values of one quantity, from two places: do they agree?"""
+    groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    for name, claim in book.claims.items():
+        if claim.kind in ("value", "setting", "estimate") and claim.source != "computed":
+            where = claim.set and book.full("sets", claim.set, name)
+            whose = claim.experiment or name.partition("/")[0]  # a date, say, is each document's own
+            groups[(claim.metric, whose, claim.label, where, claim.epoch)].append(name)
+    for names in groups.values():
+        if len(names) > 1:
+            yield _agreement(book, names)
+
+
+def _agreement(book: Book, names: list[str]) -> Result:
+    first = names[0]
+    apart = [name for name in names[1:] if not _agree(book, first, name)]
+    if not apart:
+        return _about(
+            book, "same quantity", "consistent", names, ", ".join(_said(book, name) for name in names)
+        )
+    text = f"{_said(book, first)}, but {' and '.join(_said(book, name) for name in apart)}{book.hint(first)}"
+    return _about(book, "same quantity", "inconsistent", [first, *apart], text)
+
+
+def _agree(book: Book, one: str, other: str) -> bool:
+    if (one in book.written) != (other in book.written):
+        raise UserError(f"{book.where(other)}: {one} is a number and this is text; give it another metric")
+    if one not in book.written:
+        return book.claims[one].means == book.claims[other].means
+    a, b = book.written[one], book.written[other]
+    if a.dimension != b.dimension:
+        raise UserError(
+            f"{book.where(other)}: another unit than {one}; give one of them `unit`, or another metric"
+        )
+    return a.meets(b)
+
+
+def _said(book: Book, name: str) -> str:
+    claim, document = book.claims[name], name.partition("/")[0]
+    value = claim.written if claim.means is None else f"“{claim.written}” ({claim.means})"
+    unit = f" {claim.unit}" if claim.unit and claim.means is None else ""
+    place = f"document {document}, line {claim.lines[0]}" if claim.lines else f"{claim.source}: {claim.where}"
+    return f"{value}{unit} [{place}]"
+
+
+def collapses(book: Book) -> Iterator[Result]:
+    """An accuracy that is, to the image, the share of one class."""
+    for name, claim, n, classes in _counted(book):
+        found = book.written[name]
+        for label, count in classes.items() if claim.metric == "accuracy" else ():
+            if found.low <= count / n <= found.high and found.high - found.low < 1 / n:
+                most = ", the largest" if count == max(classes.values()) else ""
+                chance = (
+                    f"; chance among {len(classes)} classes is {1 / len(classes):.1%}"
+                    if len(classes) > 2
+                    else ""
+                )
+                text = f"{_fraction(count, n)}: exactly the share of {label}{most}{chance}"
+                yield _about(book, "one class", "collapsed", [name], text)
+
+
+def whole_numbers(book: Book) -> Iterator[Result]:
+    """A share of n things must be a whole number of them (the GRIM test, Brown & Heathers 2017)."""
+    for name, claim, n, classes in _counted(book):
+        found = book.written[name]
+        of = classes.get(claim.label or "", n) if claim.metric == "recall" else n
+        nearest, below = round(found.value * of), int(found.value * of)
+        if found.low - 1e-12 <= nearest / of <= found.high + 1e-12:
+            yield _about(book, "whole numbers", "consistent", [name], _fraction(nearest, of))
+        else:
+            text = f"{claim.written} of {of} is no whole number: {_fraction(below, of)}, {_fraction(below + 1, of)}"
+            yield _about(book, "whole numbers", "inconsistent", [name], text)
+
+
+def _fraction(part: int, whole: int) -> str:
+    return f"{part}/{whole} = {100 * part / whole:.2f} %"
+
+
+def _counted(book: Book) -> Iterator[tuple[str, Claim, int, dict[str, int]]]:
+    for name, claim in book.claims.items():
+        if (
+            name not in book.written
+            or claim.set is None
+            or claim.kind != "value"
+            or book.written[name].is_range
+        ):
+            continue
+        where = book.sets[book.full("sets", claim.set, name)]
+        whole = claim.metric == "accuracy" and claim.label is None and where.n
+        part = claim.metric == "recall" and claim.label in where.classes
+        if (whole or part) and not (claim.written or "").startswith("~"):
+            yield name, claim, where.n or 0, where.classes
+
+
+def copies(book: Book) -> Iterator[Result]:
+    """Numbers said to be of one set of images that are, digit for digit, those of another."""
+    values: dict[tuple[object, ...], dict[str, str]] = defaultdict(dict)
+    for name, claim in book.claims.items():
+        if claim.metric in SCORES and claim.set and name in book.written and claim.kind == "value":
+            key = claim.experiment, claim.metric, claim.label, claim.epoch
+            values[key].setdefault(book.full("sets", claim.set, name), name)
+    pairs: dict[tuple[object, str, str], list[tuple[str, str]]] = defaultdict(list)
+    for (experiment, *_), by_set in values.items():
+        for a, b in combinations(by_set, 2):
+            pairs[experiment, a, b].append((by_set[a], by_set[b]))
+    for (_, a, b), both in pairs.items():
+        equal = [(x, y) for x, y in both if book.written[x].value == book.written[y].value]
+        if len(equal) >= _COPIED and len(equal) == len(both):
+            text = f"all {len(both)} numbers of {book.sets[b].title} repeat those of {book.sets[a].title}: "
+            text += ", ".join(f"{book.claims[y].written}" for _, y in equal)
+            yield _about(book, "copied numbers", "inconsistent", [y for _, y in equal], text)
+
+
+def chosen_on_the_reported(book: Book) -> Iterator[Result]:
+    """A set of images that chooses the epoch, and is reported."""
+    for key, where in book.sets.items():
+        reported = _reported_on(book, key)
+        others = {
+            (claim.experiment, claim.metric)
+            for name, claim in book.claims.items()
+            if claim.set and not book.sets[book.full("sets", claim.set, name)].chooses
+        }
+        alone = [
+            name
+            for name in reported
+            if (book.claims[name].experiment, book.claims[name].metric) not in others
+        ]
+        if where.chooses and alone:
+            many = len({book.claims[name].experiment for name in alone})
+            text = f"{where.title} choose {where.chooses}, and are what is reported; {many} "
+            text += f"experiment{'s have' if many > 1 else ' has'} no number on other images"
+            yield Result(
+                "selection",
+                "biased",
+                tuple(alone),
+                text,
+                key[:3],
+                _line(book, alone[0]),
+                set=key,
+                of_numbers=False,
+            )
+
+
+def overlaps(book: Book) -> Iterator[Result]:
+    """A set of images some of which were trained on."""
+    for key, where in book.sets.items():
+        reported = _reported_on(book, key)
+        if where.in_training and reported:
+            text = f"{where.in_training} of {where.title} are training images as well ({where.where})"
+            yield Result(
+                "overlap",
+                "biased",
+                tuple(reported),
+                text,
+                key[:3],
+                _line(book, reported[0]),
+                set=key,
+                of_numbers=False,
+            )
+
+
+def _reported_on(book: Book, key: str) -> list[str]:
+    return [
+        name for name, claim in book.claims.items()
+        if claim.set and claim.metric in SCORES and claim.kind == "value" and book.full("sets", claim.set, name) == key
+    ]  # fmt: skip
+
+
+def incomplete(book: Book) -> Iterator[Result]:
+    """A metric that says little without another one, which is not given for the same images."""
+    for metric, needed in NEEDS.items():
+        for name, claim in book.claims.items():
+            if claim.metric != metric or claim.kind != "value" or name not in book.written:
+                continue
+            given = {
+                other.metric for key, other in book.claims.items()
+                if other.experiment == claim.experiment and other.set == claim.set and key[:3] == name[:3]
+            }  # fmt: skip
+            if missing := [one for one in needed if one not in given]:
+                where = f" on {book.sets[book.full('sets', claim.set, name)].title}" if claim.set else ""
+                text = f"{claim.written} {metric.replace('_', ' ')} of {claim.experiment}{where}: "
+                text += f"{' and '.join(missing)} on the same images not given; no interval without counts by image"
+                yield _about(book, "equal recall", "not testable", [name], text)
+
+
+def best_epochs(book: Book) -> Iterator[Result]:
+    """An epoch said to be the best: is there a better one in the same list?"""
+    for name, claim in book.claims.items():
+        if not claim.best or claim.epoch is None:
+            continue
+        rivals = {
+            other: book.value(other).quantity for other, peer in book.claims.items()
+            if peer.epoch is not None and peer.means is None
+            and (peer.experiment, peer.metric, peer.label, peer.set)
+            == (claim.experiment, claim.metric, claim.label, claim.set)
+        }  # fmt: skip
+        ours = rivals.pop(name)
+        better = {other: one for other, one in rivals.items() if one.low > ours.high}
+        said = f"epoch {claim.epoch}: {claim.written or ours.show()}"
+        if better:
+            listed = ", ".join(
+                f"epoch {book.claims[other].epoch}: {book.claims[other].written or one.show()}"
+                for other, one in sorted(better.items(), key=lambda item: book.claims[item[0]].epoch or 0)
+            )
+            yield _about(book, "best epoch", "inconsistent", [name], f"{said} is called best; {listed}")
+        elif rivals:
+            yield _about(
+                book, "best epoch", "consistent", [name], f"{said}, the best of {len(rivals) + 1} given"
+            )
+
+
+def _cut_off(stated: Quantity, computed: float) -> bool:
+    """Is the written number the computed one with its further decimals dropped?"""
+    step = stated.scale * 10.0 ** -(stated.digits or 0)
+    return int(computed / step) == round(stated.value / step)
+
+
+def _about(book: Book, rule: str, verdict: Verdict, names: list[str], text: str) -> Result:
+    home = next((name for name in names if book.claims[name].lines), names[0])
+    return Result(rule, verdict, tuple(names), text, home.partition("/")[0], _line(book, home))
+
+
+def _line(book: Book, name: str) -> int:
+    return (book.claims[name].lines or [0])[0]
+
+
+RULES: tuple[Callable[[Book], Iterator[Result]], ...] = (
+    derivations, comparisons, same_quantity, collapses, whole_numbers, copies, chosen_on_the_reported, overlaps,
+    incomplete, best_epochs,
+)  # fmt: skip

@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import pytest
+
+from assay.claims.measured import answers, read_results
+from assay.errors import UserError
+from tests.claims.helpers import claim
+
+SWEEP = "job,experiment,profile,accuracy,low,high,n,source,weights,published,comparable"
+METRICS = ("map50", "map50_95", "precision", "recall")
+DETECTOR = ",".join(["split,class,images", *(f"{one},{one}_low,{one}_high" for one in METRICS)])
+SETS = {"val": {"title": "the validation images", "n": 1226, "split": "val"}}
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Write tables of results/ and read them back."""
+
+    def results(**tables):
+        for name, rows in tables.items():
+            path = tmp_path / "results" / name.replace("__", "/").replace("_minus_", "-")
+            path = path.with_suffix(".csv")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(rows) + "\n")
+        return read_results(tmp_path / "results")
+
+    return results
+
+
+def sweep_row(accuracy=0.91, source="original", comparable="yes", experiment="resnet18", n=1226):
+    return f"j,{experiment},full,{accuracy},{accuracy - 0.02},{accuracy + 0.02},{n},{source},download,0.9192,{comparable}"
+
+
+def answer(book, rows, written="91.92%", **others):
+    books = book(
+        {"a": claim(written, metric="accuracy", experiment="resnet18", set="val") | others}, sets=SETS
+    )
+    found = answers(books, rows).get("900/a", [])
+    return [(one.answers(books.written["900/a"].value), one.comparable) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (sweep_row(0.91), ("reproduced", "")),
+        (sweep_row(0.89), ("not reproduced", "")),
+        (sweep_row(comparable="no: random weights"), ("not comparable", "random weights")),
+        (sweep_row(comparable=""), ("not comparable", "not said")),  # silence is no permission
+        (sweep_row(source="sample"), ("not comparable", "sample data")),
+        (sweep_row(source="own"), ("not comparable", "own data")),
+        (sweep_row(n=600), ("not comparable", "600 other images")),
+    ],
+)
+def test_only_what_may_be_compared_is_compared(book, results, row, expected):
+    assert answer(book, results(cherry__x=[SWEEP, row])) == [expected]
+
+
+def test_a_number_of_another_experiment_answers_nothing(book, results):
+    rows = results(cherry__x=[SWEEP, sweep_row(experiment="resnet50")])
+    assert answer(book, rows) == []
+    assert answer(book, results(cherry__x=[SWEEP, sweep_row()]), kind="target") == []
+
+
+def test_a_number_whose_images_the_document_does_not_name_is_not_comparable(book, results):
+    books = book({"a": claim("91.92%", metric="accuracy", experiment="resnet18")})
+    ((one,),) = answers(books, results(cherry__x=[SWEEP, sweep_row()])).values()
+    assert one.comparable == "the document does not say on which images"
+
+
+def test_the_epoch_chosen_as_published_is_what_a_published_number_is_compared_with(book, results):
+    header = SWEEP + ",as_published"
+    (one,) = results(cherry__x=[header, sweep_row(0.80) + ",0.92"])
+    assert one.value == 0.92
+    assert one.low == pytest.approx(0.9034, abs=1e-3)
+
+
+def test_a_detector_is_comparable_in_the_full_profile_only(book, results, tmp_path):
+    row = "val,all,45,0.87,0.8,0.9,0.6,0.5,0.7,0.8,0.7,0.9,,,"
+    rows = results(**{"infrastructure__yolo11s_epoch6_minus_cpu_minus_original": [DETECTOR, row]})
+    assert {one.metric for one in rows} == {"map50", "map50_95", "precision"}  # recall is undefined there
+    assert all("cpu profile" in one.comparable for one in rows)
+    rows = results(**{"infrastructure__yolo11s_epoch6_minus_full_minus_original": [DETECTOR, row]})
+    assert [one.comparable for one in rows if one.profile == "full"] == ["", "", ""]
+
+
+def test_weights_of_a_detector_come_from_the_page_beside_its_table(results, tmp_path):
+    row = "val,all,45,0.87,0.8,0.9,0.6,0.5,0.7,0.8,0.7,0.9,0.8,0.7,0.9"
+    page = tmp_path / "results/infrastructure/yolo11s_epoch6-cpu-original.md"
+    page.parent.mkdir(parents=True)
+    page.write_text("- model: yolo11s_epoch6, yolo11n at 320 px, seed 0; weights: file, weights/yolo11n.pt\n")
+    one = results(**{"infrastructure__yolo11s_epoch6_minus_cpu_minus_original": [DETECTOR, row]})[0]
+    assert one.weights == "file, weights/yolo11n.pt"
+    assert one.comparable == "cpu profile, yolo11s_epoch6, yolo11n at 320 px"
+
+
+def test_other_tables_are_left_alone_and_broken_ones_named(results):
+    assert results(workzone__mining=["clip,frames", "boston,226"]) == []
+    with pytest.raises(UserError, match=r"broken\.csv: not a table of results"):
+        results(cherry__broken=[SWEEP, sweep_row().replace("0.91", "much")])
+
+
+def test_the_shipped_tables_are_read():
+    found = read_results(Path("results"))
+    assert {"resnet18", "yolo11s_expanded"} <= {one.experiment for one in found}
