@@ -102,8 +102,8 @@ def calibration_section(
     )
     if temperature is not None:
         low, high = (temperature["interval"][end] for end in ("low", "high"))
-        how = f"{temperature['n']} images kept back from training ({temperature['groups']} groups)"
-        note += f"The temperature is fitted on {how}, never on the images reported here: "
+        how = f"{temperature['n']} images kept back from training to choose the epoch ({temperature['groups']} groups)"
+        note += f"The temperature is fitted on the {how}, never on the images reported here: "
         note += (
             f"they do not decide it ({temperature['undecided']}), so it stays 1."
             if temperature["undecided"]
