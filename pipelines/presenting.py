@@ -110,10 +110,12 @@ def say(
     from rich.markup import escape
     from rich.table import Table
 
-    from assay.evaluation.sweep import rows_of, sections_of
+    from assay.evaluation.sweep import names_of, rows_of, sections_of
 
+    rows = rows_of(table)
+    names = names_of(rows)
     console = Console(width=None if Console().is_terminal else 170)
-    for section in sections_of(rows_of(table), [], []):
+    for section in sections_of(rows, [], []):
         shown = Table(title=f"sweep {sweep}: {section.title}", title_justify="left")
         for column in section.header:
             shown.add_column(column, overflow="fold")
@@ -122,8 +124,12 @@ def say(
         console.print(shown)
     for pair in experiments:
         p = f"p = {pair['p_holm']:.2g}, Holm"
-        console.print(f"{pair['first']} against {pair['second']}, over seeds: {pair['verdict']} ({p})")
+        console.print(
+            f"{names[pair['first']]} against {names[pair['second']]}, over seeds: {pair['verdict']} ({p})"
+        )
     for pair in pairs:
         p = f"p = {pair['p_holm']:.2g}, Holm"
-        console.print(f"{pair['candidate']} against {pair['reference']}: {pair['verdict']} ({p})")
+        console.print(
+            f"{names[pair['candidate']]} against {names[pair['reference']]}: {pair['verdict']} ({p})"
+        )
     console.print(f"build/sweeps/{sweep}/report.html")

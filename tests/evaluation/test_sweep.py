@@ -6,6 +6,7 @@ from assay.evaluation.sweep import (
     ending,
     jobs_section,
     named,
+    names_of,
     published_text,
     rows_of,
     sections_of,
@@ -62,6 +63,7 @@ def test_a_collapse_is_named_wherever_a_number_of_it_is_shown():
     text = "".join(map(to_markdown, sections_of([row(), fallen], [pair], [])))
     lines = [line for line in text.splitlines() if "net seed 2" in line]
     assert len(lines) == 3 and all("COLLAPSED" in line for line in lines)
+    assert names_of([row(), fallen])["net"] == "net (1 of 2 COLLAPSED)"
     assert "2, 1 COLLAPSED" in text  # the seeds' mean rests on it
 
 

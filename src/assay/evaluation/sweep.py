@@ -52,6 +52,16 @@ def named(row: Row) -> str:
     return f"{row['job']} (COLLAPSED)" if row.get("collapsed") else str(row["job"])
 
 
+def names_of(rows: Sequence[Row]) -> dict[str, str]:
+    """What jobs and experiments are called beside a number: with how many of an experiment's seeds collapsed."""
+    good = [row for row in rows if row["status"] == "ok"]
+    names = {row["job"]: named(row) for row in good}
+    for variant in {row["variant"] for row in good}:
+        seeds = [bool(row.get("collapsed")) for row in good if row["variant"] == variant]
+        names[variant] = variant + (f" ({sum(seeds)} of {len(seeds)} COLLAPSED)" if any(seeds) else "")
+    return names
+
+
 def published_text(row: Row) -> str:
     """The published accuracy, why it does not compare, and whether it is a collapse; empty where there is none."""
     if "published" not in row:
@@ -76,7 +86,7 @@ def sections_of(
         *([failures] if failures.rows else []),
         *([choices] if choices.rows else []),
         *([seeds] if seeds else []),
-        *([experiments_section(experiments)] if experiments else []),
+        *([experiments_section(experiments, rows)] if experiments else []),
         *([pairs_section(pairs, rows)] if pairs else []),
     ]
 
@@ -157,8 +167,9 @@ def seeds_section(rows: Sequence[Row]) -> Section | None:
     )
 
 
-def experiments_section(pairs: Sequence[Mapping[str, Any]]) -> Section:
+def experiments_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Section:
     """Every pair of experiments over their seeds. pairs: `seeds.compare_experiments`."""
+    names = names_of(rows)
     return Section(
         "Every pair of experiments, over their seeds",
         "Difference of the mean accuracies of the clean choice, first minus second. Seeds are no further images: each "
@@ -168,8 +179,8 @@ def experiments_section(pairs: Sequence[Mapping[str, Any]]) -> Section:
         ["first", "second", "seeds", "difference", "sd of images / seeds", "p", "verdict"],
         [
             [
-                str(pair["first"]),
-                str(pair["second"]),
+                names[pair["first"]],
+                names[pair["second"]],
                 " / ".join(map(str, pair["seeds"])),
                 points(pair["difference"]),
                 f"{100 * pair['sd_images']:.1f} / {_or_unknown(pair['sd_seeds'])} points",
@@ -183,7 +194,7 @@ def experiments_section(pairs: Sequence[Mapping[str, Any]]) -> Section:
 
 def pairs_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Section:
     """Every pair of trained networks on the same images. pairs: `comparison.compare_all`."""
-    names = {row["job"]: named(row) for row in rows}
+    names = names_of(rows)
     return Section(
         "Every pair of networks, on the same images",
         "Difference of the clean choice in points of accuracy, first minus second, with a paired bootstrap interval that "
