@@ -1,7 +1,7 @@
-"""Export the trained model, prove that every export behaves like it, and ask for its registration.
+"""pipelines/export.py for image classifiers.
 
-Writes build/<project>/export: model.onnx, openvino/, metadata.json and parity.json. An export that differs from the
-model by more than the budget in conf/ fails the stage. `assay registry sync` registers what passed.
+Writes model.onnx, and as export.runtimes asks openvino/ (fp32; bf16 is the same files) and openvino_int8/ with
+calibration.csv, the training images it was calibrated on.
 """
 
 from functools import partial
@@ -9,74 +9,61 @@ from pathlib import Path
 from typing import Any
 
 from assay.config import ClassificationConfig
-from assay.errors import UserError
 
 
 def main(cfg: ClassificationConfig) -> dict[str, Any]:
     """Export and verify; returns the parity report."""
-    from assay.data.classification import read_manifest, source_of
-    from assay.export.latency import latency
+    from assay.data.classification import read_manifest
+    from assay.export.int8 import calibration_set, describe_calibration, export_int8
     from assay.export.metadata import describe
     from assay.export.onnx import export_onnx
     from assay.export.openvino import export_openvino
-    from assay.export.parity import ParityError, check_parity
+    from assay.export.parity import check_parity
     from assay.export.predictor import Predictor
-    from assay.files import fresh_folder, write_json
     from assay.models.classifier import load_classifier
-    from assay.training.precision import start_torch
-    from pipelines.recording import MODEL, model_tags, run_name, stage_run, trained_as, version_tags
+    from pipelines.exporting import exporting
 
-    start_torch(cfg.seed)
-    build = Path(cfg.build)
-    info = trained_as(cfg, build / "model")
-    module, _ = load_classifier(build / "model")
-    source = source_of(build / "dataset")
-    manifest = read_manifest(build / "dataset")
-    held_out = manifest[manifest["split"] == "val"]
-    images = [Path(cfg.data) / image for image in held_out["image"]]
-    with (
-        stage_run(
-            cfg,
-            "export",
-            sections=(*MODEL, "export"),
-            name=run_name(cfg),
-            model_id=info["id"],
-            tags=model_tags(cfg),
-        ) as run,
-        fresh_folder(build / "export") as folder,
-    ):
-        run.data(source)
+    build, runtimes = Path(cfg.build), cfg.export.runtimes
+    with exporting(cfg) as export:
+        module, _ = load_classifier(build / "model")
+        manifest = read_manifest(build / "dataset")
+        held_out = manifest[manifest["split"] == "val"]
+        images = [Path(cfg.data) / image for image in held_out["image"]]
         thresholds = cfg.evaluate.routing.model_dump() if cfg.evaluate.routing else {}
-        metadata = describe(info, source=source, thresholds=thresholds)
-        write_json(folder / "metadata.json", metadata)
-        export_onnx(module, folder / "model.onnx", metadata=metadata)
-        if "openvino" in cfg.export.runtimes:
-            export_openvino(folder / "model.onnx", folder / "openvino", metadata=metadata)
-        try:
-            report = check_parity(
-                module,
-                info,
-                folder,
-                **cfg.export.model_dump(),
-                images=images,
-                labels=held_out["label"].map(info["classes"].index).tolist(),
-            )
-        except ParityError as error:
-            run.artifact(folder / "parity.json")
-            raise UserError(f"{build}/export: {error}; the report is in {run.folder}/artifacts") from error
-        for runtime, found in report["runtimes"].items():
-            run.metric(f"export/{runtime}/max_probability_difference", found["max_probability_difference"])
-            run.metric(f"export/{runtime}/accuracy_drop", found["accuracy_drop"])
-            predictor = Predictor.load(folder, runtime)
-            speed = latency(partial(predictor.predict, images[:1]))
-            run.metric(f"export/{runtime}/latency_median_ms", speed["median_ms"])
-        run.artifact(folder / "parity.json")
-        run.artifact(folder / "metadata.json")
-        run.model(
-            cfg.project.registered_model,
-            build / "export",
-            tags=version_tags(cfg, info, source["source"]) | {"verified": ",".join(cfg.export.runtimes)},
-            aliases=["candidate"],
+        calibration = {}
+        if "openvino_int8" in runtimes:
+            chosen = calibration_set(manifest, images=cfg.export.calibration_images, seed=cfg.seed)
+            chosen[["image", "pixels"]].to_csv(export.folder / "calibration.csv", index=False)
+            calibration = {"calibration": describe_calibration(chosen, seed=cfg.seed)}
+        metadata = export.describe(
+            describe(export.info, source=export.source, thresholds=thresholds) | calibration
         )
-    print(f"{build}/export: {', '.join(cfg.export.runtimes)} behave like the model (see parity.json)")
+        onnx = export.folder / "model.onnx"
+        export_onnx(module, onnx, metadata=metadata)
+        if {"openvino_fp32", "openvino_bf16"} & {*runtimes}:
+            export_openvino(onnx, export.folder / "openvino", metadata=metadata)
+        if "openvino_int8" in runtimes:
+            shown = [Path(cfg.data) / image for image in chosen["image"]]
+            export_int8(onnx, export.folder / "openvino_int8", images=shown, metadata=metadata)
+        report = check_parity(
+            module,
+            export.info,
+            export.folder,
+            runtimes=runtimes,
+            images=images,
+            labels=held_out["label"].map(export.info["classes"].index).tolist(),
+            groups=held_out["group"].tolist(),
+            **cfg.export.model_dump(include=_BUDGET),
+            draws=cfg.evaluate.bootstrap_draws,
+            seed=cfg.seed,
+        )
+        for name, value in report["denormals"].items():
+            export.run.metric(f"export/{name}", value)
+        for runtime, found in report["runtimes"].items():
+            predictor = Predictor.load(export.folder, runtime)
+            export.measured(runtime, found, _MEASURED, partial(predictor.predict, images[:1]))
     return report
+
+
+_BUDGET = {"max_probability_difference", "max_accuracy_drop", "max_rounded_accuracy_drop"}
+_MEASURED = ("max_probability_difference", "accuracy_drop", "accuracy_drop_low", "accuracy_drop_high")

@@ -1,9 +1,11 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from assay.export.int8 import export_int8
 from assay.export.metadata import describe
 from assay.export.onnx import export_onnx
 from assay.export.openvino import export_openvino
@@ -34,6 +36,11 @@ def tiny_network() -> nn.Module:
     return module.eval()
 
 
+def calibration_images(n=40) -> list[np.ndarray]:
+    random = np.random.default_rng(1)
+    return [(random.random((24, 24, 3)) * random.uniform(20, 255, 3)).astype(np.uint8) for _ in range(n)]
+
+
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
     """A tiny network exported to every runtime: .module, .info, .folder, .metadata."""
@@ -44,5 +51,8 @@ def exported(tmp_path_factory):
     )
     export_onnx(module, folder / "model.onnx", metadata=metadata)
     export_openvino(folder / "model.onnx", folder / "openvino", metadata=metadata)
+    export_int8(
+        folder / "model.onnx", folder / "openvino_int8", images=calibration_images(), metadata=metadata
+    )
     write_json(folder / "metadata.json", metadata)
     return SimpleNamespace(module=module, info=INFO, folder=folder, metadata=metadata)

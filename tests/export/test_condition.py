@@ -74,6 +74,7 @@ def test_set(tmp_path_factory):
         "types": types,
         "spatial": draw.random((40, 2)).astype(np.float32),
         "labels": types,
+        "groups": [path.name for path in paths],
     }
 
 
@@ -109,7 +110,7 @@ def test_a_head_that_reads_the_picture_alone_asks_for_no_place(tmp_path):
     info = INFO | {"spatial_features": []}
     folder = exported(tmp_path, model(spatial=0, type_embedding=0), info)
     predictor = ConditionPredictor.load(folder)
-    asked = {part.name for part in predictor.session.get_inputs()}
+    asked = set(predictor.opened.inputs)
     assert "pixels" in asked and "spatial" not in asked
     assert predictor.predict([np.zeros((5, 9, 3), np.uint8)], ["rock_toe"], np.zeros((1, 0))).shape == (1, 2)
 

@@ -117,7 +117,7 @@ def test_another_network_in_the_file_fails_with_its_numbers(detector, pictures, 
 
 
 def test_a_missing_or_foreign_file_is_named(tmp_path, folder):
-    with pytest.raises(UserError, match=r"model.onnx: no such file"):
+    with pytest.raises(UserError, match=r"model.onnx: not found"):
         DetectorPredictor.load(tmp_path)
     model = onnx.load(folder / "model.onnx")
     del model.metadata_props[:]

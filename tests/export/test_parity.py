@@ -6,11 +6,12 @@ import onnx
 import pytest
 
 from assay.export.onnx import export_onnx
-from assay.export.parity import ParityError, check_parity
+from assay.export.parity import ParityError, check_parity, judge, settle
 from assay.export.predictor import Predictor
 from assay.files import read_json, write_json
 
-BUDGET = {"max_probability_difference": 1e-4, "max_accuracy_drop": 0.0}
+BUDGET = {"max_probability_difference": 1e-4, "max_accuracy_drop": 0.0, "max_rounded_accuracy_drop": 0.0}
+GROUPS = [str(k) for k in range(12)]
 
 
 def images(n=12) -> list[np.ndarray]:
@@ -29,15 +30,17 @@ def test_a_faithful_export_passes_and_leaves_its_numbers(exported, tmp_path):
         exported.module,
         exported.info,
         folder,
-        runtimes=["onnx", "openvino"],
+        runtimes=["onnx", "openvino_fp32"],
         images=images(),
         labels=labels_of(exported),
+        groups=GROUPS,
         threads=1,
         **BUDGET,
     )
     assert read_json(folder / "parity.json") == report
     assert report["accuracy"] == 1.0
-    assert set(report["runtimes"]) == {"onnx", "openvino"}
+    assert report["denormals"] == {"denormal_weights": 0, "denormal_activation_share": 0.0}
+    assert set(report["runtimes"]) == {"onnx", "openvino_fp32"}
     for found in report["runtimes"].values():
         assert found["within_budget"] and found["max_probability_difference"] < 1e-5
         assert found["changed_decisions"] == 0
@@ -87,6 +90,7 @@ def test_a_broken_export_fails_with_its_numbers(exported, tmp_path, sabotage):
             runtimes=["onnx"],
             images=images(),
             labels=labels_of(exported),
+            groups=GROUPS,
             threads=1,
             **BUDGET,
         )
@@ -111,10 +115,56 @@ def test_a_lost_decision_is_over_budget_even_where_probabilities_may_differ(expo
             labels=labels,
             threads=1,
             max_probability_difference=1.0,
+            groups=GROUPS,
             max_accuracy_drop=0.05,
+            max_rounded_accuracy_drop=0.05,
         )
     found = caught.value.report["runtimes"]["onnx"]
     assert found["accuracy_drop"] == pytest.approx(sum(labels) / len(labels))
+
+
+def judged(answers, **budget):
+    """Four pictures in two groups, all decided right by the model; the odd fifth has no label."""
+    expected = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.1, 0.9], [0.6, 0.4]], np.float32)
+    return judge(
+        expected,
+        np.array(answers, np.float32),
+        names=["a", "b", "c", "d", "odd"],
+        labels=[0, 0, 1, 1],
+        groups=["g", "g", "h", "i"],
+        **budget,
+    )
+
+
+RIGHT = [[0.8, 0.2], [0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.5, 0.5]]
+ONE_LOST = [[0.8, 0.2], [0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.5, 0.5]]
+
+
+def test_a_rounded_export_is_held_to_its_accuracy_alone():
+    found = judged(RIGHT, max_probability_difference=None, max_accuracy_drop=0.0)
+    assert found["within_budget"] and found["max_probability_difference"] == pytest.approx(0.1)
+    assert not judged(RIGHT, max_probability_difference=0.05, max_accuracy_drop=0.0)["within_budget"]
+    lost = judged(ONE_LOST, max_probability_difference=None, max_accuracy_drop=0.2)
+    assert (lost["accuracy"], lost["accuracy_drop"], lost["within_budget"]) == (0.75, 0.25, False)
+    assert lost["accuracy_drop_low"] == 0.0 and lost["accuracy_drop_high"] > 0.25  # paired, by group
+    assert judged(ONE_LOST, max_probability_difference=None, max_accuracy_drop=0.25)["within_budget"]
+
+
+def test_an_answer_that_is_no_number_is_never_within_budget():
+    nan = [*RIGHT[:4], [float("nan")] * 2]
+    found = judged(nan, max_probability_difference=None, max_accuracy_drop=1.0)
+    assert not found["within_budget"] and found["worst_image"] == "odd"
+
+
+def test_an_int8_export_over_its_budget_says_so_with_the_interval(tmp_path):
+    with pytest.raises(
+        ParityError, match=r"openvino_int8: accuracy drops by 0\.2500 \(95 % .* to .*allowed is 0\.1"
+    ):
+        settle({"runtimes": {"openvino_int8": judged(ONE_LOST, **ROUNDED)}}, tmp_path)
+    assert (tmp_path / "parity.json").is_file()
+
+
+ROUNDED = {"max_probability_difference": None, "max_accuracy_drop": 0.1}
 
 
 @pytest.mark.slow
@@ -154,7 +204,14 @@ def test_the_ledgers_architectures_export(architecture, size, input_mode, tmp_pa
     export_onnx(module, tmp_path / "model.onnx", metadata=metadata)
     export_openvino(tmp_path / "model.onnx", tmp_path / "openvino", metadata=metadata)
     report = check_parity(
-        module, info, tmp_path, runtimes=["onnx", "openvino"], images=images(), labels=[0, 1] * 6, **BUDGET
+        module,
+        info,
+        tmp_path,
+        runtimes=["onnx", "openvino_fp32"],
+        images=images(),
+        labels=[0, 1] * 6,
+        groups=GROUPS,
+        **BUDGET,
     )
-    assert set(report["runtimes"]) == {"onnx", "openvino"}
+    assert set(report["runtimes"]) == {"onnx", "openvino_fp32"}
     assert Predictor.load(tmp_path).predict(images()).std(axis=0).min() > 0.01

@@ -30,15 +30,34 @@ def test_the_context_computes_in_the_precision(precision, dtype):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
 
 
-def test_every_worker_thread_flushes_denormals():
-    # 1e-40 is denormal: kept, it sums to something above 0. Large enough that both threads take a share.
-    code = (
-        "from assay.training.precision import start_torch; start_torch(3, threads=2); import torch;"
-        "x = torch.full((4_000_000,), 1e-30); y = x * 1e-10;"
-        "print(torch.get_num_threads(), int((y != 0).sum()), torch.initial_seed())"
+# A first layer scaled down to 1e-39, on two threads: how many of its answers are denormal. Bits are counted, because
+# a comparison flushes what it reads. `{before}` runs before start_torch.
+ANSWERS = """
+import torch
+{before}
+from assay.training.precision import start_torch
+start_torch(3, threads=2)
+x = torch.full((8, 3, 64, 64), 0.5)
+weight = torch.full((16, 3, 3, 3), 713_624, dtype=torch.int32).view(torch.float32)  # 1e-39, bit by bit
+big = torch.full((4_000_000,), 1e-30) * 1e-10
+answers = torch.cat([torch.nn.functional.conv2d(x, weight).flatten(), big]).view(torch.int32)
+print(torch.get_num_threads(), int((answers != 0).sum()) > 0, torch.initial_seed())
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "left"),
+    [
+        ("", "False"),
+        # the pool exists before denormals are flushed: the setting does not reach it, and the order is what matters
+        ("torch.set_num_threads(2); torch.ones(4_000_000).mul(2)", "True"),
+    ],
+)
+def test_worker_threads_flush_denormals_where_they_start_after_the_setting(before, left):
+    answer = subprocess.run(
+        [sys.executable, "-c", ANSWERS.format(before=before)], capture_output=True, text=True, check=True
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.split() == ["2", "0", "3"]
+    assert answer.stdout.split() == ["2", left, "3"]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told to keep memory")

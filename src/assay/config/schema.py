@@ -104,11 +104,15 @@ class ClassifierEvaluation(Strict):
 
 
 class ParityBudget(Strict):
-    """How far an export may stray from the model before the stage fails."""
+    """Which exports are made, and how far one may stray from the model before the stage fails."""
 
-    runtimes: tuple[Literal["onnx", "openvino"], ...] = Field(min_length=1)
-    max_probability_difference: Positive = Field(le=1)
-    max_accuracy_drop: Fraction = Field(description="on the validation images, as a share")
+    runtimes: tuple[Literal["onnx", "openvino_fp32", "openvino_bf16", "openvino_int8"], ...] = Field(
+        min_length=1
+    )
+    max_probability_difference: Positive = Field(le=1, description="of onnx and openvino_fp32")
+    max_accuracy_drop: Fraction = Field(description="of those two, on the validation images, as a share")
+    max_rounded_accuracy_drop: Fraction = Field(description="the same of openvino_bf16 and openvino_int8")
+    calibration_images: Count = Field(description="training images that set openvino_int8's ranges")
 
 
 class ClassifierBaseline(Strict):

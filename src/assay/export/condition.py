@@ -1,7 +1,6 @@
 """Export of a condition classifier: one ONNX file, and the proof that it answers as the model does."""
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ from torch import Tensor, nn
 
 from assay.data.images import fit
 from assay.export.condition_predictor import ConditionPredictor
-from assay.export.metadata import KEY, to_text
+from assay.export.metadata import KEY, to_text, versions
 from assay.export.onnx import OPSET, quiet
-from assay.export.parity import ParityError, odd_images
+from assay.export.parity import judge, odd_images, settle
 from assay.export.predictor import Image, pixels_of
-from assay.files import atomic_write, write_json
+from assay.files import atomic_write
 from assay.models.backbones import SIDE
 from assay.models.condition import ConditionClassifier, to_pixels
 
@@ -48,7 +47,7 @@ def describe(info: Mapping[str, Any], *, source: Mapping[str, Any]) -> dict[str,
         "types int64, an index into object_types; spatial float32, spatial_features in their order",
         "output": "probabilities, one column per class",
         "source": {key: source.get(key) for key in ("project", "source", "content")},
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": versions(_PACKAGES),
     }
 
 
@@ -92,8 +91,11 @@ def check_condition_parity(
     types: NDArray[np.int64],
     spatial: NDArray[np.float32],
     labels: NDArray[np.int64],
+    groups: Sequence[str],
     max_probability_difference: float,
     max_accuracy_drop: float,
+    draws: int = 1000,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Compare `module` with the export in `folder`, crops of odd sizes included, and write parity.json there.
 
@@ -110,40 +112,25 @@ def check_condition_parity(
     answers = ConditionPredictor.load(folder).predict(
         everything, [info["object_types"][kind] for kind in kinds], numbers
     )
-    difference = np.abs(answers - expected).max(axis=1)
-    difference[np.isnan(difference)] = np.inf
-    accuracy, exported = (
-        float((p[: len(labels)].argmax(axis=1) == labels).mean()) for p in (expected, answers)
-    )
-    found = {
-        "max_probability_difference": float(difference.max()),
-        "worst_image": names[int(difference.argmax())],
-        "accuracy": exported,
-        "accuracy_drop": accuracy - exported,
-        "changed_decisions": int((answers.argmax(axis=1) != expected.argmax(axis=1)).sum()),
-        "within_budget": bool(
-            difference.max() <= max_probability_difference and accuracy - exported <= max_accuracy_drop
-        ),
-    }
-    budget = {
-        "max_probability_difference": max_probability_difference,
-        "max_accuracy_drop": max_accuracy_drop,
-    }
     report = {
         "images": len(crops),
         "odd_images": list(odd),
-        "accuracy": accuracy,
-        "budget": budget,
-        "runtimes": {"onnx": found},
+        "accuracy": float((expected[: len(labels)].argmax(axis=1) == labels).mean()),
+        "runtimes": {
+            "onnx": judge(
+                expected,
+                answers,
+                names=names,
+                labels=labels.tolist(),
+                groups=groups,
+                max_probability_difference=max_probability_difference,
+                max_accuracy_drop=max_accuracy_drop,
+                draws=draws,
+                seed=seed,
+            )
+        },
     }
-    write_json(folder / "parity.json", report)
-    if not found["within_budget"]:
-        raise ParityError(
-            f"onnx: probabilities differ by up to {difference.max():.2g} ({found['worst_image']}), accuracy drops by "
-            f"{found['accuracy_drop']:.4f}; allowed are {max_probability_difference:.2g} and {max_accuracy_drop:.4f}",
-            report,
-        )
-    return report
+    return settle(report, folder)
 
 
 def _expected(

@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 
 from assay.data.images import fit
 from assay.errors import UserError
-from assay.export.metadata import KEY, to_text
 from assay.export.predictor import Image, pixels_of
-from assay.files import read_json
-
-FILE = "model.onnx"
+from assay.export.runtimes import Opened, open_export
 
 
 @dataclass(frozen=True)
@@ -23,35 +20,15 @@ class ConditionPredictor:
     """A loaded export; runs without torch. metadata: see `describe`."""
 
     metadata: Mapping[str, Any]
-    session: Any
+    opened: Opened
 
     @classmethod
     def load(cls, folder: Path, *, threads: int | None = None) -> "ConditionPredictor":
         """Load the export in `folder`; threads: CPU threads of one prediction, None = all cores.
 
-        Raises UserError when a file is missing or damaged, or when the two are of different exports.
+        Raises UserError as `assay.export.runtimes.open_export` does.
         """
-        import onnxruntime
-
-        path = folder / FILE
-        for needed in (path, folder / "metadata.json"):
-            if not needed.is_file():
-                raise UserError(f"{needed}: not found; run the export stage to write it")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.log_severity_level = 3
-        try:
-            metadata = read_json(folder / "metadata.json")
-            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the runtime's exceptions share no base class
-            raise UserError(
-                f"{folder}: cannot be loaded ({str(error)[:200]}); run the export stage again"
-            ) from error
-        if session.get_modelmeta().custom_metadata_map.get(KEY, "") != to_text(metadata):
-            raise UserError(
-                f"{path}: not the export that metadata.json describes; run the export stage again"
-            )
-        return cls(metadata, session)
+        return cls(*open_export(folder, "onnx", threads))
 
     @property
     def classes(self) -> list[str]:
@@ -78,17 +55,16 @@ class ConditionPredictor:
                 f"{', '.join(self.metadata['spatial_features']) or 'nothing'} for each"
             )
         size = self.metadata["image_size"]
-        asked = {part.name for part in self.session.get_inputs()}
         parts = [np.empty((0, len(self.classes)), np.float32)]
         for start in range(0, len(crops), batch):
             end = start + batch
             pixels = np.stack([fit(pixels_of(crop), size) for crop in crops[start:end]])
-            fed = {
+            fed: dict[str, NDArray[Any]] = {
                 "pixels": np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32),
                 "types": types[start:end],
                 "spatial": numbers[start:end].astype(np.float32),
             }
-            parts += self.session.run(["probabilities"], {key: fed[key] for key in asked})
+            parts.append(self.opened.run({name: fed[name] for name in self.opened.inputs}))
         return np.concatenate(parts)
 
     def predict_table(self, table: pd.DataFrame, crops: Sequence[Image]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Detectors as ONNX: one file that takes fitted pictures; a predictor over it; and the proof that it is the model."""
 
+import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -15,6 +16,7 @@ from assay.errors import UserError
 from assay.export.metadata import KEY, to_text
 from assay.export.onnx import OPSET, quiet
 from assay.export.parity import ParityError, odd_images
+from assay.export.runtimes import FILES, Opened, open_model
 from assay.files import atomic_write, write_json
 from assay.models.detector import Detector
 from assay.models.letterbox import boxes_of, letterbox
@@ -60,8 +62,8 @@ def export_detector(detector: Detector, path: Path, *, metadata: Mapping[str, An
 class DetectorPredictor:
     """An exported detector: pictures of any size in, detections out."""
 
-    def __init__(self, session: Any, metadata: Mapping[str, Any]) -> None:
-        self.session, self.metadata = session, metadata
+    def __init__(self, opened: Opened, metadata: Mapping[str, Any]) -> None:
+        self.opened, self.metadata = opened, metadata
         self.classes, self.image_size = tuple(metadata["classes"]), int(metadata["image_size"])
 
     @classmethod
@@ -69,29 +71,18 @@ class DetectorPredictor:
         """Load `folder`/model.onnx; what it needs to know is inside the file.
 
         Raises:
-            UserError: there is no such file, or it says nothing of classes and size.
+            UserError: the file is missing or damaged, or says nothing of classes and size.
         """
-        import json
-
-        import onnxruntime
-
-        path = folder / "model.onnx"
-        if not path.is_file():
-            raise UserError(f"{path}: no such file; the export stage writes it")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        text = session.get_modelmeta().custom_metadata_map.get(KEY)
-        if text is None:
+        path = folder / FILES["onnx"]
+        opened = open_model(path, "onnx", threads)
+        if not opened.text:
             raise UserError(f"{path}: not an export of assay, it says nothing of its classes")
-        return cls(session, json.loads(text))
+        return cls(opened, json.loads(opened.text))
 
     def raw(self, squares: np.ndarray) -> np.ndarray:
         """(N, S, S, 3) uint8 RGB, fitted -> (N, 4 + C, A)."""
         pixels = np.ascontiguousarray(squares.transpose(0, 3, 1, 2), dtype=np.float32)
-        answer: np.ndarray = self.session.run(["raw"], {"pixels": pixels})[0]
-        return answer
+        return self.opened.run({"pixels": pixels})
 
     def predict(
         self,

@@ -1,13 +1,14 @@
 """What an export says about itself, beside the files and inside them."""
 
 import json
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 KEY = "assay"  # of the JSON text in ONNX metadata_props and in OpenVINO rt_info
 _FROM_MODEL = ("architecture", "classes", "image_size", "input_mode", "weights", "experiment", "seed")
-_PACKAGES = ("torch", "timm", "onnx", "onnxruntime", "openvino")
+_PACKAGES = ("torch", "timm", "onnx", "onnxruntime", "openvino", "nncf")
 
 
 def describe(
@@ -27,7 +28,7 @@ def describe(
         "output": "probabilities, one column per class",
         "source": {key: source.get(key) for key in ("project", "source", "content")},
         "thresholds": dict(thresholds),
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": versions(_PACKAGES),
     }
 
 
@@ -53,8 +54,17 @@ def describe_detector(
         "nms_iou": nms_iou,
         "source": {key: source.get(key) for key in ("project", "source", "content")},
         "thresholds": dict(thresholds),
-        "versions": {name: version(name) for name in (*_PACKAGES, "ultralytics")},
+        "versions": versions((*_PACKAGES, "ultralytics")),
     }
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those packages that are installed: a runtime nobody asked for may be missing."""
+    found = {}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def to_text(metadata: Mapping[str, Any]) -> str:

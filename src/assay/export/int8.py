@@ -1,0 +1,91 @@
+"""OpenVINO in 8-bit integers: post-training quantisation, calibrated on training images.
+
+Method: Jacob et al. 2018 (arXiv 1712.05877) as NNCF implements it: ranges of activations are read off a few hundred
+images, weights are rounded by channel, biases are corrected. No training, no label is looked at.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.data.images import fit
+from assay.errors import UserError
+from assay.export.metadata import KEY, to_text
+from assay.export.openvino import save
+from assay.export.predictor import Image, pixels_of
+from assay.export.runtimes import package
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def calibration_set(manifest: "pd.DataFrame", *, images: int, seed: int) -> "pd.DataFrame":
+    """The images whose activations set the ranges: a seeded choice among the *training* images.
+
+    manifest: of a prepared data folder. Training images that are also validation images, pixel for pixel, are left
+    out: an export may not see what it is judged on. Returns `images` of the manifest's rows, or all where there
+    are fewer, in its order. Raises UserError when none is left.
+    """
+    judged = set(manifest.loc[manifest["split"] == "val", "pixels"])
+    usable = manifest[(manifest["split"] == "train") & ~manifest["pixels"].isin(judged)]
+    if usable.empty:
+        raise UserError(
+            "export runtime openvino_int8: no training image is left to calibrate on (validation images are never "
+            "used); add images to train/, or leave the runtime out of export.runtimes"
+        )
+    chosen = np.random.default_rng(seed).permutation(len(usable))[:images]
+    return usable.iloc[np.sort(chosen)]
+
+
+def describe_calibration(chosen: "pd.DataFrame", *, seed: int) -> dict[str, Any]:
+    """What metadata.json says of a calibration set: how many, the seed, and a SHA-256 of all names and pixels."""
+    lines = "".join(f"{row.image} {row.pixels}\n" for row in chosen.itertuples())
+    return {
+        "images": len(chosen),
+        "split": "train",
+        "seed": seed,
+        "content": hashlib.sha256(lines.encode()).hexdigest(),
+    }
+
+
+def export_int8(
+    onnx_path: Path, folder: Path, *, images: Sequence[Image], metadata: Mapping[str, Any]
+) -> None:
+    """Quantise the ONNX file; write model.xml and model.bin into `folder` (replaced), metadata in rt_info.
+
+    images: the calibration set. The batch is one for good: int8 with dynamic shapes crashes on processors
+    with AMX (openvino issue 37577). Raises UserError without images, or when the files cannot be written.
+    """
+    if not images:
+        raise UserError("export runtime openvino_int8: the calibration set is empty; give training images")
+    openvino = package("openvino", "openvino_int8")
+    nncf = package("nncf", "openvino_int8")
+    logging.getLogger("nncf").setLevel(logging.ERROR)
+    size = metadata["image_size"]
+    model = openvino.Core().read_model(onnx_path)
+    model.reshape([1, 3, size, size])
+    dataset = nncf.Dataset(
+        images,
+        lambda image: {"pixels": fit(pixels_of(image), size).transpose(2, 0, 1)[None].astype(np.float32)},
+    )
+    kinds = [operation.get_type_name() for operation in model.get_ops()]
+    attention = (
+        "ScaledDotProductAttention" in kinds or kinds.count("Softmax") > 1
+    )  # the first is the output's
+    with redirect_stdout(StringIO()):  # progress bars
+        quantised = nncf.quantize(
+            model,
+            dataset,
+            subset_size=len(images),
+            # symmetric weights, asymmetric activations: what swish-like activations want
+            preset=nncf.QuantizationPreset.MIXED,
+            model_type=nncf.ModelType.TRANSFORMER if attention else None,
+        )
+    quantised.set_rt_info(to_text(metadata), [KEY])
+    save(quantised, folder)
