@@ -5,7 +5,6 @@ images, weights are rounded by channel, biases are corrected. No training, no la
 """
 
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
@@ -17,6 +16,7 @@ import numpy as np
 from assay.data.images import fit
 from assay.errors import UserError
 from assay.export.metadata import KEY, to_text
+from assay.export.onnx import quiet
 from assay.export.openvino import save
 from assay.export.predictor import Image, pixels_of
 from assay.export.runtimes import package
@@ -65,8 +65,8 @@ def export_int8(
     if not images:
         raise UserError("export runtime openvino_int8: the calibration set is empty; give training images")
     openvino = package("openvino", "openvino_int8")
-    nncf = package("nncf", "openvino_int8")
-    logging.getLogger("nncf").setLevel(logging.ERROR)
+    with quiet():  # it warns that there is no CUDA to compile for
+        nncf = package("nncf", "openvino_int8")
     size = metadata["image_size"]
     model = openvino.Core().read_model(onnx_path)
     model.reshape([1, 3, size, size])
@@ -78,7 +78,7 @@ def export_int8(
     attention = (
         "ScaledDotProductAttention" in kinds or kinds.count("Softmax") > 1
     )  # the first is the output's
-    with redirect_stdout(StringIO()):  # progress bars
+    with quiet(), redirect_stdout(StringIO()):  # progress bars
         quantised = nncf.quantize(
             model,
             dataset,
