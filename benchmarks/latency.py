@@ -1,6 +1,6 @@
 """Measure how long one picture takes in torch and in every export, on one thread and on two.
 
-    python -m benchmarks.latency [--model resnet18,resnet50] [--trained build/cherry] [--rounds 5] [--seconds 0.5]
+    python -m benchmarks.latency [--model resnet18,resnet50] [--trained build/cherry] [--rounds 5] [--seconds 0.3]
 
 Every runtime and number of threads is a process of its own: thread pools, flushing of denormals and OMP settings of one
 runtime would reach the next. All of them hold the same model and are asked in turn, round after round, so that a busy
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default=None, help=f"some of {','.join(MODELS)} (default: all)")
     parser.add_argument("--trained", default="", help="build folders with an export of every runtime")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.5, help="of one process in one round")
+    parser.add_argument("--seconds", type=float, default=0.3, help="of one process in one round")
     chosen = parser.parse_args(arguments)
     machine = describe()
     target = table_path("latency", machine)
