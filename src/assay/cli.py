@@ -8,6 +8,7 @@ import typer
 from assay.documents.command import annotate
 from assay.entrypoint import be_quiet, mistakes_in_one_line
 from assay.errors import UserError
+from assay.service.command import serve
 
 Kind = Literal[
     "human", "model", "sample-truth"
@@ -30,6 +31,7 @@ app.add_typer(registry, name="registry")
 app.add_typer(sweep, name="sweep")
 app.add_typer(claims, name="claims")
 app.command()(annotate)
+app.command()(serve)
 
 DATA = Path("data")
 ROOTS = [Path("build"), Path("runs/sweeps")]

@@ -98,6 +98,22 @@ def model_versions(mlruns: Path = MLRUNS) -> list[dict[str, Any]]:
     ]
 
 
+def aliased_export(name: str, alias: str, mlruns: Path = MLRUNS) -> tuple[int, Path] | None:
+    """Version and export folder of the model that an alias of the local store points to, read from SQLite.
+
+    None where there is no store, no such model or no such alias. Raises UserError when the store cannot be read.
+    """
+    query = (
+        "select v.version, v.storage_location from model_versions v join registered_model_aliases a"
+        " on a.name = v.name and a.version = v.version where a.name = ? and a.alias = ?"
+    )
+    found = _read(database(mlruns), query, (name, alias))
+    if not found:
+        return None
+    version, location = found[0]
+    return int(version), mlruns.parent / location / "artifacts/export"
+
+
 @dataclass(frozen=True)
 class Known:
     """What a store holds: the run made from each bundle, and the marks of bundles brought in whole."""
@@ -241,14 +257,14 @@ def _known(tags: Sequence[tuple[str, str, str]]) -> Known:
     )
 
 
-def _read(path: Path, query: str) -> list[tuple[Any, ...]]:
+def _read(path: Path, query: str, values: Sequence[str] = ()) -> list[tuple[Any, ...]]:
     if not path.exists():
         return []
     try:
         with closing(
             sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
         ) as connection:
-            return connection.execute(query).fetchall()
+            return connection.execute(query, values).fetchall()
     except sqlite3.Error as error:
         raise UserError(_advice(str(path.parent), str(error))) from error
 

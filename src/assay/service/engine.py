@@ -1,0 +1,154 @@
+"""Documents are read here, so many at a time and so long at most; what can't be read becomes a problem."""
+
+import asyncio
+import base64
+import io
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from assay.data.pages import BadPage
+from assay.documents.drawing import draw_page
+from assay.documents.reading import Asked, read_pages
+from assay.documents.sheets import Limits, TooManyPages, one_ahead, sheets
+from assay.documents.summary import summarise_document
+from assay.service.models import Models
+from assay.service.problems import Problem
+from assay.service.settings import Settings
+
+_NO_DOCUMENT = ("not an image", "not a PDF", "empty file")
+_BUSY = {"Retry-After": "2"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How a document is to be read. pictures: every page comes drawn too. flat: cut the page out of a photo of it."""
+
+    asked: Asked
+    pictures: bool = False
+    flat: bool = False
+
+
+class Stop(Exception):  # noqa: N818
+    """The request that wanted this document is over."""
+
+
+class Engine:
+    """Reads documents in threads. `close` ends it."""
+
+    def __init__(self, settings: Settings, models: Models) -> None:
+        self.settings, self.models = settings, models
+        self.pool = ThreadPoolExecutor(settings.concurrency, "reader")
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    @property
+    def inside(self) -> int:
+        """Documents being read or waiting for it, also those nobody waits for any more."""
+        return self._inside
+
+    def close(self) -> None:
+        """Let go of everything that waits; what is being read ends at its next page."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    async def read(self, content: bytes, wanted: Wanted, deadline: float) -> dict[str, Any]:
+        """The answer for one document.
+
+        deadline: of `time.monotonic`. A reader that is late goes on to the end of its page, and its place is taken until
+        then: no more than `concurrency` pages are ever in work.
+
+        Raises:
+            Problem: 413, 415, 422 for the document, 429 where too many wait, 503 when it is late or without a model.
+        """
+        with self._lock:
+            if self._inside >= self.settings.concurrency + self.settings.queue:
+                raise Problem(429, "too many documents at once; try again in a moment", _BUSY)
+            self._inside += 1
+        stop = threading.Event()
+        late = Problem(
+            503, f"not done within {self.settings.seconds} s; use job mode for long documents", _BUSY
+        )
+        task: Future[dict[str, Any]] = self.pool.submit(self._read, content, wanted, stop, deadline)
+        task.add_done_callback(self._left)
+        answer = asyncio.wrap_future(task)
+        answer.add_done_callback(
+            lambda done: done.cancelled() or done.exception()
+        )  # it may end with nobody waiting
+        try:
+            done, _ = await asyncio.wait([answer], timeout=max(deadline - time.monotonic(), 0.001))
+            if not done:
+                raise late
+            return answer.result()
+        except Stop:
+            raise late from None
+        finally:
+            stop.set()
+            task.cancel()
+
+    def _left(self, _: Any) -> None:
+        with self._lock:
+            self._inside -= 1
+
+    def _read(self, content: bytes, wanted: Wanted, stop: threading.Event, deadline: float) -> dict[str, Any]:
+        def tick(_: int) -> None:
+            if stop.is_set() or time.monotonic() > deadline:
+                raise Stop
+
+        tick(0)
+        return self.look(content, wanted, self.settings.max_pages, tick)
+
+    def look(self, content: bytes, wanted: Wanted, pages: int, tick: Callable[[int], None]) -> dict[str, Any]:
+        """The answer for one document of at most so many pages; `tick(n)` is called after page n and may raise."""
+        chosen = self.models.current()
+        if chosen is None:
+            raise Problem(503, self.models.problem or "no model is ready yet", _BUSY)
+        limits = Limits(self.settings.dpi, self.settings.max_side, pages)
+        start, found = time.perf_counter(), []
+        try:
+            drawn = one_ahead(sheets(content, limits=limits, flat=wanted.flat))
+            for read, sheet in read_pages(chosen.model, drawn, wanted.asked):
+                if "error" in read:
+                    read["error"] = _public(read["error"])
+                if wanted.pictures and sheet is not None:
+                    read["picture"] = _jpeg(draw_page(sheet.picture, read["grouped"]))
+                found.append(read)
+                tick(len(found))
+        except TooManyPages as error:
+            raise Problem(413, f"{error}") from error
+        except BadPage as error:
+            raise _refusal(error.reason) from error
+        except MemoryError as error:
+            raise Problem(503, "too little memory for this document now", _BUSY) from error
+        summary = summarise_document(found)
+        if len(summary["failed_pages"]) == len(found):
+            raise _refusal(found[0]["error"])
+        return {
+            "model": {"version": chosen.version, "chosen": chosen.why},
+            "pages": found,
+            "summary": summary,
+            "milliseconds": round(1000 * (time.perf_counter() - start), 1),
+        }
+
+
+def _refusal(reason: str) -> Problem:
+    if reason in _NO_DOCUMENT:
+        return Problem(415, f"{reason}: send a PDF, JPEG, PNG, WebP, BMP or TIFF")
+    if reason.startswith("too large"):
+        return Problem(413, reason)
+    return Problem(422, _public(reason))
+
+
+def _public(reason: str) -> str:
+    """A reason without what a library said, which stands in brackets and may name anything."""
+    return reason.partition(" (")[0]
+
+
+def _jpeg(picture: Any) -> str:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", quality=80)
+    return base64.b64encode(stream.getvalue()).decode("ascii")

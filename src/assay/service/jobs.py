@@ -1,0 +1,131 @@
+"""Long documents: begun now, asked about later, fetched once. They live in memory only."""
+
+import secrets
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from assay.data.pages import BadPage
+from assay.documents.sheets import page_count
+from assay.service.engine import Engine, Stop, Wanted
+from assay.service.problems import Problem
+
+
+@dataclass
+class Job:
+    """One long document. ended: `time.monotonic` when it was."""
+
+    pages: int
+    status: Literal["waiting", "running", "done", "failed"] = "waiting"
+    pages_done: int = 0
+    result: dict[str, Any] | None = None
+    problem: Problem | None = None
+    ended: float = 0.0
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def said(self, name: str) -> dict[str, Any]:
+        """What is told of it while it is not fetched."""
+        told = {"id": name, "status": self.status, "pages": self.pages, "pages_done": self.pages_done}
+        return told | ({"problem": self.problem.body()} if self.problem else {})
+
+
+class Jobs:
+    """One job is in work at a time, beside the engine's readers. Names can't be guessed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._pool = ThreadPoolExecutor(1, "job")
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+
+    def count(self) -> int:
+        """Jobs waiting, running, or finished and not fetched yet."""
+        self._forget_old()
+        return len(self._jobs)
+
+    def close(self) -> None:
+        """Stop them all."""
+        with self._lock:
+            for job in self._jobs.values():
+                job.stop.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def begin(self, content: bytes, wanted: Wanted) -> dict[str, Any]:
+        """Take a document. Raises Problem: 413 too many pages, 422 or 415 unreadable, 429 too many jobs."""
+        settings = self.engine.settings
+        self._forget_old()
+        try:
+            pages = page_count(content)
+        except BadPage as error:
+            raise Problem(422, error.reason) from error
+        if pages > settings.max_job_pages:
+            raise Problem(413, f"{pages} pages; the limit of a job is {settings.max_job_pages}")
+        with self._lock:
+            if len(self._jobs) >= settings.jobs:
+                raise Problem(429, "too many jobs; fetch or delete some first", {"Retry-After": "10"})
+            name, job = secrets.token_urlsafe(18), Job(pages)
+            self._jobs[name] = job
+        self._pool.submit(self._work, job, content, wanted)
+        return job.said(name)
+
+    def about(self, name: str) -> dict[str, Any]:
+        """How far a job is. Raises Problem 404."""
+        return self._job(name).said(name)
+
+    def fetch(self, name: str, *, keep: bool = False) -> dict[str, Any]:
+        """The result; it is forgotten unless `keep`. Raises Problem: 404, 409 not done yet, or why the job failed."""
+        job = self._job(name)
+        if job.status in ("waiting", "running"):
+            raise Problem(
+                409, f"{job.status}: {job.pages_done} of {job.pages} pages done", {"Retry-After": "1"}
+            )
+        if not keep:
+            self.drop(name)
+        if job.problem is not None:
+            raise job.problem
+        assert job.result is not None  # noqa: S101 - a job that is done has one
+        return job.result
+
+    def drop(self, name: str) -> None:
+        """Stop and forget a job. Raises Problem 404."""
+        job = self._job(name)
+        job.stop.set()
+        with self._lock:
+            self._jobs.pop(name, None)
+
+    def _job(self, name: str) -> Job:
+        self._forget_old()
+        job = self._jobs.get(name)
+        if job is None:
+            raise Problem(404, "no such job; results are forgotten once fetched, or after a while")
+        return job
+
+    def _forget_old(self) -> None:
+        oldest = time.monotonic() - self.engine.settings.keep_seconds
+        with self._lock:
+            self._jobs = {
+                name: job for name, job in self._jobs.items() if not job.ended or job.ended > oldest
+            }
+
+    def _work(self, job: Job, content: bytes, wanted: Wanted) -> None:
+        def tick(done: int) -> None:
+            job.pages_done = done
+            if job.stop.is_set():
+                raise Stop
+
+        try:
+            tick(0)
+            job.status = "running"
+            job.result = self.engine.look(content, wanted, self.engine.settings.max_job_pages, tick)
+            job.status = "done"
+        except Stop:
+            job.status = "failed"
+        except Problem as problem:
+            job.problem, job.status = problem, "failed"
+        except Exception:
+            job.problem, job.status = Problem(500, "something went wrong here; the log says what"), "failed"
+            raise
+        finally:
+            job.ended = time.monotonic()

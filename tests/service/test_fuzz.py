@@ -1,0 +1,62 @@
+"""Malformed uploads: an answer each time, never a 5xx but 503, and nothing of the host in it."""
+
+import re
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.service.malformed import many_pages, uploads
+
+ROOT = Path(__file__).resolve().parents[2]
+_HOST = re.compile(rf"{re.escape(str(ROOT))}|site-packages|Traceback|/tmp/| at 0x[0-9a-f]{{6}}|\.py\b")
+
+
+def throw(client, count, seed=0):
+    """Every upload is answered as agreed; returns how often each status came."""
+    statuses = Counter()
+    for what, content, headers, path in uploads(count, seed):
+        answer = client.post(path, content=content, headers=headers)
+        statuses[answer.status_code] += 1
+        assert answer.status_code < 500 or answer.status_code == 503, (what, answer.text)
+        assert not _HOST.search(answer.text), (what, answer.text[:500])
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == "application/problem+json", what
+        elif path == "/v1/jobs":
+            client.delete(answer.headers["location"])
+    return statuses
+
+
+def left_behind():
+    return {
+        path.name for path in Path(tempfile.gettempdir()).iterdir() if not path.name.startswith("pytest-of")
+    }
+
+
+def test_a_few_hundred_malformed_uploads(serving, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where an upload would leave something
+    with serving() as client:
+        statuses = throw(client, 300)
+        assert client.get("/health").json() == {"status": "ok", "ready": True, "documents": 0, "jobs": 0}
+    assert {200, 413, 415, 422} <= set(statuses), statuses
+    assert left_behind() <= {"export", "mlruns"}
+
+
+def test_ten_thousand_pages_are_refused_before_the_first(serving):
+    with serving() as client:
+        answer = client.post("/v1/documents", content=many_pages(10_000))
+    assert (answer.status_code, answer.json()["detail"]) == (413, "10000 pages; the limit is 30")
+
+
+@pytest.mark.slow
+def test_two_thousand_malformed_uploads_leave_no_memory_behind(serving):
+    import resource
+
+    with serving() as client:
+        throw(client, 500, seed=1)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        statuses = throw(client, 2000, seed=2)
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert sum(statuses.values()) == 2000
+    assert after - before < 200_000, "kB of peak memory that the first 500 did not need"
