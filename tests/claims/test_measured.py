@@ -71,26 +71,35 @@ def test_the_epoch_chosen_as_published_is_what_a_published_number_is_compared_wi
     header = SWEEP + ",as_published"
     (one,) = results(cherry__x=[header, sweep_row(0.80) + ",0.92"])
     assert one.value == 0.92
-    assert one.low == pytest.approx(0.9034, abs=1e-3)
+    assert one.low == pytest.approx(0.9034, abs=1e-3)  # Wilson's
+    header += ",as_published_low,as_published_high"
+    (one,) = results(cherry__x=[header, sweep_row(0.80) + ",0.92,0.91,0.93"])
+    assert (one.low, one.high) == (0.91, 0.93)
 
 
-def test_a_detector_is_comparable_in_the_full_profile_only(book, results, tmp_path):
-    row = "val,all,45,0.87,0.8,0.9,0.6,0.5,0.7,0.8,0.7,0.9,,,"
-    rows = results(**{"infrastructure__yolo11s_epoch6_minus_cpu_minus_original": [DETECTOR, row]})
-    assert {one.metric for one in rows} == {"map50", "map50_95", "precision"}  # recall is undefined there
-    assert all("cpu profile" in one.comparable for one in rows)
-    rows = results(**{"infrastructure__yolo11s_epoch6_minus_full_minus_original": [DETECTOR, row]})
-    assert [one.comparable for one in rows if one.profile == "full"] == ["", "", ""]
+ROW = "val,all,45,0.87,0.8,0.9,0.6,0.5,0.7,0.8,0.7,0.9,,,"
+PAGE = "- model: yolo11s_epoch6, yolo11s at 640 px, seed 0; weights: "
 
 
-def test_weights_of_a_detector_come_from_the_page_beside_its_table(results, tmp_path):
-    row = "val,all,45,0.87,0.8,0.9,0.6,0.5,0.7,0.8,0.7,0.9,0.8,0.7,0.9"
-    page = tmp_path / "results/infrastructure/yolo11s_epoch6-cpu-original.md"
+@pytest.mark.parametrize(
+    ("profile", "weights", "comparable"),
+    [
+        ("full", "download, ultralytics", ""),
+        ("full", "file, weights/yolo11s.pt", "weights: file, not the official ones"),
+        ("full", "random", "weights: random, not the official ones"),
+        ("full", "", "weights: not said, not the official ones"),
+        ("cpu", "download, ultralytics", "cpu profile, yolo11s_epoch6, yolo11s at 640 px"),
+    ],
+)
+def test_a_detector_is_comparable_in_the_full_profile_from_official_weights(
+    results, tmp_path, profile, weights, comparable
+):
+    page = tmp_path / f"results/infrastructure/yolo11s_epoch6-{profile}-original.md"
     page.parent.mkdir(parents=True)
-    page.write_text("- model: yolo11s_epoch6, yolo11n at 320 px, seed 0; weights: file, weights/yolo11n.pt\n")
-    one = results(**{"infrastructure__yolo11s_epoch6_minus_cpu_minus_original": [DETECTOR, row]})[0]
-    assert one.weights == "file, weights/yolo11n.pt"
-    assert one.comparable == "cpu profile, yolo11s_epoch6, yolo11n at 320 px"
+    page.write_text(PAGE + weights + "\n")
+    found = results(**{f"infrastructure__yolo11s_epoch6_minus_{profile}_minus_original": [DETECTOR, ROW]})
+    assert {one.metric for one in found} == {"map50", "map50_95", "precision"}  # recall is undefined there
+    assert {(one.comparable, one.weights) for one in found} == {(comparable, weights)}
 
 
 def test_other_tables_are_left_alone_and_broken_ones_named(results):

@@ -1,6 +1,8 @@
 """Every rule has claims that trigger it and claims, one mutation away, that do not."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay.errors import UserError
 from tests.claims.helpers import claim
@@ -164,3 +166,37 @@ def test_best_epoch(verdicts, later, verdict):
         "c": claim("99%", metric="recall", experiment="x", epoch=59),  # another metric
     }
     assert [one for one, _ in verdicts("best epoch", claims)] == [verdict]
+
+
+@pytest.mark.parametrize(("size", "found"), [("19 MB", ["inconsistent"]), ("38 MB", []), ("76 MB", [])])
+def test_bytes_a_parameter(verdicts, size, found):
+    claims = {
+        "s": claim(size, metric="size", experiment="x"),
+        "p": claim("19M", metric="parameters", experiment="x"),
+    }
+    assert [one for one, _ in verdicts("bytes a parameter", claims)] == found
+    claims["p"]["experiment"] = "y"
+    assert verdicts("bytes a parameter", claims) == []
+
+
+@given(st.floats(0.01, 1), st.floats(0.01, 1), st.integers(2, 5), st.integers(0, 4))
+def test_what_follows_from_rounded_numbers_is_consistent_with_what_is_rounded_from_the_true_ones(
+    a, b, inner, outer
+):
+    """The rounding of every number that goes in is carried through."""
+    from assay.claims.book import Book
+    from assay.claims.quantity import parse
+    from assay.claims.schema import Claim
+
+    book = Book()
+    book.written = {"900/a": parse(f"{a:.{inner}f} ms"), "900/b": parse(f"{b:.{inner}f} ms")}
+    book.claims = {name: Claim(line=1, written="x", metric="x") for name in book.written}
+    if book.written["900/b"].low <= 0:
+        return
+    for expression, true in (
+        ({"ratio": ["a", "b"]}, a / b),
+        ({"change": ["a", "b"]}, a / b - 1),
+        ({"reduction": ["a", "b"]}, 1 - a / b),
+        ({"ratio": [{"sum": ["a", "b"]}, {"mean": ["a", "b"]}]}, 2),
+    ):
+        assert parse(f"{100 * true:.{outer}f}%").meets(book.evaluate(expression, "900/a").quantity)

@@ -60,6 +60,7 @@ LEDGER = {
         ("same quantity", "001/train.perspective", "but 0.0"),
         ("same quantity", "001/train.hours", "but 609 s"),
         ("derivation", "001/clip.size", "605.1 MB; written 150MB"),
+        ("bytes a parameter", "001/binary.size", "1.0 bytes"),
     ],
     11: [
         ("derivation", "001/images.merged", "120 + 290 = 410; written 375; 375 would be 120 + 242 + 13"),
@@ -95,6 +96,8 @@ LEDGER = {
     19: [
         ("same quantity", "000/hardneg.parameters", "9,272,486"),
         ("same quantity", "000/yolo11n.parameters", "2,624,080"),
+        ("bytes a parameter", "000/hardneg.size", "19 MB / 19M = 1.0 bytes"),
+        ("bytes a parameter", "000/yolo11n.size", "5.4 MB / 5.4M = 1.0 bytes"),
         ("similar", "000/one_network", "36 MB / 19 MB = 1.89"),
     ],
     20: [
@@ -110,7 +113,13 @@ LEDGER = {
         ("same quantity", "003/erasing_effect", "none in detection"),
         ("same quantity", "003/randaugment", "none in detection"),
     ],
-    22: [("gap", "003/winner", "n = 6: such a mean may lie 36 to 94; a gap of 2.62 points")],
+    22: [
+        (
+            "gap",
+            "003/winner",
+            "n = 6: the 95 % interval of such a mean is 36 to 94 at most; a gap of 2.62 points",
+        )
+    ],
 }
 
 
@@ -174,3 +183,14 @@ def test_experiments_are_named_as_in_conf(book):
         if one.metric in scores and one.kind == "value" and one.experiment
     }
     assert named <= known
+
+
+def test_the_page_beside_the_files_names_every_function_and_rule(tmp_path):
+    """And its example is one."""
+    from assay.claims.functions import FUNCTIONS
+    from assay.claims.statements import STATEMENTS
+
+    page = Path("conf/claims/README.md").read_text("utf-8")
+    assert [name for name in (*FUNCTIONS, *STATEMENTS) if f"`{name}`" not in page] == []
+    (tmp_path / "004.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
+    assert {one.verdict for one in check(load(tmp_path))} == {"consistent", "no evidence", "biased"}

@@ -183,7 +183,8 @@ def gap(book: Book, home: str, says: Gap) -> Judgement:
     nearest = min(others, key=lambda one: abs(one.quantity.value - value.quantity.value))
     difference = abs(value.quantity.value - nearest.quantity.value)
     spread = difference * n**0.5 / Z
-    text = f"n = {n}: such a mean may lie {100 * low:.0f} to {100 * high:.0f}; a gap of {100 * difference:.2f} points "
+    text = f"n = {n}: the 95 % interval of such a mean is {100 * low:.0f} to {100 * high:.0f} at most; "
+    text += f"a gap of {100 * difference:.2f} points "
     text += f"({value.text} to {nearest.text}) is within the interval as soon as the {n} vary by more than "
     text += f"{100 * difference:.2f} × √{n} / {Z:.2f} = {100 * spread:.1f} points (standard deviation)"
     names = [book.full("claims", name, home) for name in (says.value, *says.others)]

@@ -52,29 +52,22 @@ def listing(book: Book, results: Sequence[Result], document: str | None = None) 
 def subject(book: Book, result: Result) -> str:
     """What a result is about, in a few words."""
     if result.statement is not None:
-        return f"“{book.statements[result.statement].written}”"
+        return f"“{book.statements[result.statement].written.replace('**', '')}”"
     if result.set is not None:
         return book.sets[result.set].title
     return about(book, result.subjects[0])
 
 
 def about(book: Book, name: str) -> str:
-    """What a claim is a value of."""
+    """What a claim is a value of: experiment, metric, class, epoch, images."""
     claim = book.claims[name]
-    where = book.sets[book.full("sets", claim.set, name)].title if claim.set else None
-    parts = [
-        claim.experiment,
-        claim.metric.replace("_", "-") if claim.metric == "map50_95" else claim.metric,
-        claim.label,
-    ]
-    parts += [f"epoch {claim.epoch}" if claim.epoch is not None else None, f"on {where}" if where else None]
-    parts += [f"({claim.kind})" if claim.kind in ("target", "estimate", "planned", "example") else None]
-    return (
-        ", ".join(part for part in parts if part)
-        .replace("_", " ")
-        .replace(", (", " (")
-        .replace(", on ", " on ")
-    )
+    metric = {"map50": "mAP50", "map50_95": "mAP50-95"}.get(claim.metric, claim.metric.replace("_", " "))
+    text = ", ".join(filter(None, (claim.experiment, metric, claim.label)))
+    if claim.epoch is not None:
+        text += f", epoch {claim.epoch}"
+    if claim.set is not None:
+        text += f" on {book.sets[book.full('sets', claim.set, name)].title}"
+    return text if claim.kind in ("value", "setting") else f"{text} ({claim.kind})"
 
 
 def as_json(book: Book, results: Sequence[Result], document: str | None = None) -> dict[str, Any]:

@@ -65,7 +65,8 @@ def _classifier(path: Path, row: dict[str, str]) -> Measured:
         "as_published"
     ):  # the epoch chosen as its authors chose it is what their number is compared with
         value = float(row["as_published"])
-        low, high = wilson(value * n, n)
+        ends = [row.get(f"as_published_{end}") for end in ("low", "high")]
+        low, high = (float(ends[0]), float(ends[1])) if ends[0] and ends[1] else wilson(value * n, n)
     said = row.get("comparable") or "no: " + (
         "no published number" if not row.get("published") else "not said"
     )
@@ -80,12 +81,18 @@ def _classifier(path: Path, row: dict[str, str]) -> Measured:
 def _detector(path: Path, row: dict[str, str]) -> list[Measured]:
     experiment, profile, source = path.stem.rsplit("-", 2)
     model = _line(path.with_suffix(".md"), "- model: ")
-    why = _why_not(source, "" if profile == "full" else f"{profile} profile, {model.partition(', seed')[0]}")
+    weights = model.partition("weights: ")[2]
+    reasons = (
+        [] if profile == "full" else [f"{profile} profile, {model.partition(', seed')[0]}".removesuffix(", ")]
+    )
+    if not weights.startswith("download"):
+        reasons.append(f"weights: {weights.partition(',')[0] or 'not said'}, not the official ones")
+    why = _why_not(source, "; ".join(reasons))
     return [
         Measured(
             path.parent.name, experiment, metric, None if row["class"] == "all" else row["class"], row["split"],
             float(row[metric]), float(row[f"{metric}_low"]), float(row[f"{metric}_high"]), int(row["images"]),
-            source, profile, model.partition("weights: ")[2], "", path, why,
+            source, profile, weights, "", path, why,
         )
         for metric in DETECTION if row[metric] and row[f"{metric}_low"]
     ]  # fmt: skip

@@ -84,6 +84,7 @@ def _document(
         "title": book.documents[key].title,
         "name": book.documents[key].name,
         "claims": len(names),
+        "measured": any(name in found for name in names),
         "counts": Counter(of_claim[name] for name in names),
         "findings": [
             {"line": one.line or "", "verdict": one.verdict, "rule": one.rule.replace("_", " "),

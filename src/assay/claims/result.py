@@ -17,15 +17,15 @@ Judgement = tuple[Verdict, str, list[str]]
 """Verdict, arithmetic, and the claims it is about."""
 MEANING: dict[str, str] = {
     "consistent": "what can be recomputed agrees, within what the written decimals leave open",
-    "inconsistent": "two numbers, or a number and a sentence about it, cannot both be right",
-    "collapsed": "an accuracy that is exactly the share of one class: the model names that class only",
+    "inconsistent": "two numbers, or a number and a sentence about it, do not agree",
+    "collapsed": "an accuracy that is exactly the share of one class, as of a model that names that class only",
     "no evidence": "a difference that the number of images cannot tell from chance",
     "not like for like": "numbers of different images, or of trainings that differ in more than what is credited",
     "biased": "measured on images that chose the model, or that it was trained on",
     "uninformative": "a number that could hardly have come out otherwise",
     "not testable": "a number that the sentence needs is not given",
     "stated": "nothing to compute it from, or to compare it with",
-    "evidence": "from the authors' files, their data or a library: what a document's numbers are held against",
+    "evidence": "from the authors' files, data and reports, or a library: what a document's numbers are held against",
 }
 FINDINGS = tuple(verdict for verdict in MEANING if verdict not in ("consistent", "stated", "evidence"))
 SEVERITY = {verdict: place for place, verdict in enumerate((*FINDINGS, "consistent", "stated", "evidence"))}

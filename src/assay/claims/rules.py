@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import combinations
 
 from assay.claims.book import Book
@@ -14,6 +15,7 @@ SCORES = ("accuracy", "map50", "map50_95", "precision", "recall", "f1")
 # a metric says little without these, of the same experiment on the same images
 NEEDS = {"false_positives": ("recall", "confidence")}
 COMPARISONS = ("difference", "change", "reduction", "ratio")
+_FP16 = 2  # bytes
 _COPIED = 3  # equal numbers on two sets of images; one may be chance
 
 
@@ -252,6 +254,23 @@ def incomplete(book: Book) -> Iterator[Result]:
                 yield _about(book, "equal recall", "not testable", [name], text)
 
 
+def bytes_a_parameter(book: Book) -> Iterator[Result]:
+    """A file of floating-point weights has two bytes or more for each: fewer are a sign of mixed-up units."""
+    for name, claim in book.claims.items():
+        if claim.metric != "size" or not claim.lines or claim.experiment is None:
+            continue
+        counts = [
+            other for other, peer in book.claims.items()
+            if (peer.metric, peer.experiment, peer.label) == ("parameters", claim.experiment, claim.label) and peer.lines
+        ]  # fmt: skip
+        if counts and (each := book.written[name].value / book.written[counts[0]].value) < _FP16 * 0.9:
+            text = f"{claim.written} / {book.claims[counts[0]].written} = {each:.1f} bytes a parameter"
+            found = _about(
+                book, "bytes a parameter", "inconsistent", [name, counts[0]], f"{text}; fp16 has 2, fp32 4"
+            )
+            yield replace(found, of_numbers=False)  # one of the two is right
+
+
 def best_epochs(book: Book) -> Iterator[Result]:
     """An epoch said to be the best: is there a better one in the same list?"""
     for name, claim in book.claims.items():
@@ -290,10 +309,12 @@ def _about(book: Book, rule: str, verdict: Verdict, names: list[str], text: str)
 
 
 def _line(book: Book, name: str) -> int:
-    return (book.claims[name].lines or [0])[0]
+    claim = book.claims[name]
+    used = [] if claim.lines else book.references(claim.equals, name)
+    return next((book.claims[key].lines[0] for key in (name, *reversed(used)) if book.claims[key].lines), 0)
 
 
 RULES: tuple[Callable[[Book], Iterator[Result]], ...] = (
     derivations, comparisons, same_quantity, collapses, whole_numbers, copies, chosen_on_the_reported, overlaps,
-    incomplete, best_epochs,
+    incomplete, bytes_a_parameter, best_epochs,
 )  # fmt: skip
