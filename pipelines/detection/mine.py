@@ -100,12 +100,15 @@ def _clips(
     from assay.data.images import read_image
     from assay.files import read_json
     from assay.mining.boxes_page import write_boxes_page
+    from assay.mining.clip_summary import draw_distributions, summary_lines, summary_text
     from assay.mining.clip_table import assemble
 
     zone = cfg.mine.scoring.zone  # type: ignore[union-attr]
     with _mined(cfg, detector, model) as (mined, work):
         table = assemble(mined, folder)
         work.forget(mined.keys)
+    found = read_json(folder / "statistics.json")
+    print(summary_text(found))
     write_boxes_page(
         folder / "index.html",
         table,
@@ -118,8 +121,8 @@ def _clips(
         "may become hard negatives.",
         timelines={clip: folder / clip / "timeline.csv" for clip in sorted(table["group"].unique())},
         thresholds=(zone.approaching, zone.inside),
+        overview=(summary_lines(found), draw_distributions(table)),
     )
-    found = read_json(folder / "statistics.json")
     counts = {
         "candidates": len(table),
         "clips": found["clips"],

@@ -16,7 +16,12 @@ WIDTH = 360  # px of a thumbnail
 SHOWN = 400  # candidates on the page, at most: about 15 kB each
 _STRIP = (720, 64)  # px of a timeline's picture
 _STATE_COLOURS = {"OUT": "#d9e2d5", "APPROACHING": "#f6d58c", "INSIDE": "#e89a80", "EXITING": "#cdb4dc"}
-_WHY = {"false_alarm": "false alarm", "disagreement": "two views disagree", "uncertain": "unsure"}
+_WHY = {
+    "flicker": "flickers",
+    "false_alarm": "false alarm",
+    "disagreement": "two views disagree",
+    "uncertain": "unsure",
+}
 
 _HEAD = """<!doctype html><meta charset="utf-8"><title>{{ title }}</title>
 <style>
@@ -26,6 +31,8 @@ _HEAD = """<!doctype html><meta charset="utf-8"><title>{{ title }}</title>
  figure.miss{border-color:#b4441f} img{width:100%;background:#000;border-radius:3px}
  figcaption{font-size:.78rem;overflow-wrap:anywhere} b{color:#b4441f} code{background:#eee;padding:.1rem .3rem}
  .clip{margin:.6rem 0} .clip img{max-width:{{ strip }}px;display:block;background:none}
+ .wide{max-width:62rem;background:none} table{border-collapse:collapse;font-size:.85rem;float:left;margin-right:2rem}
+ td{padding:0 .8rem 0 0} pre{margin:0} h2{clear:both}
  i{display:inline-block;width:.9rem;height:.9rem;vertical-align:-.1rem;border-radius:2px;margin:0 .2rem 0 .8rem}
 </style>
 <h1>{{ title }}</h1>
@@ -35,6 +42,10 @@ _HEAD = """<!doctype html><meta charset="utf-8"><title>{{ title }}</title>
 {{ says }}{% endif %}</p>
 <p>Boxes: the model's, by class and with their score; corners only: found in the mirror image alone; thin and white:
 drawn by a person.{% if left %} {{ left }} more candidates are in candidates.csv.{% endif %}</p>
+"""
+_OVERVIEW = """<h2>Distributions</h2>
+<table>{% for name, value in lines %}<tr><td>{{ name }}</td><td><pre>{{ value }}</pre></td></tr>{% endfor %}</table>
+<img class="wide" src="data:image/png;base64,{{ png }}" alt="distributions">
 """
 _STRIP_HTML = """{% if first %}<h2>Clips</h2><p>The smoothed fused score along each clip, from 0 to 1; ticks below are
 candidates; dashes are the zone's thresholds.{% for name, colour in colours.items() %}
@@ -64,6 +75,7 @@ def write_boxes_page(
     says: str = "",
     timelines: Mapping[str, Path] | None = None,
     thresholds: Sequence[float] = (),
+    overview: tuple[Sequence[tuple[str, str]], bytes] | None = None,
     shown: int = SHOWN,
 ) -> None:
     """Write a self-contained HTML page, one picture at a time.
@@ -79,6 +91,7 @@ def write_boxes_page(
         says: one more sentence about how to answer.
         timelines: clip -> its timeline.csv; a picture of each comes before the candidates.
         thresholds: of the smoothed fused score, drawn into each timeline.
+        overview: lines (what, value) and a PNG, shown first; see `assay.mining.clip_summary`.
         shown: so many candidates at most.
     """
     from jinja2 import Environment
@@ -98,6 +111,9 @@ def write_boxes_page(
                 left=len(candidates) - len(rows),
             )
         )
+        if overview is not None:
+            lines, png = overview[0], base64.b64encode(overview[1]).decode()
+            stream.write(env.from_string(_OVERVIEW).render(lines=lines, png=png))
         for number, (clip, table) in enumerate(sorted((timelines or {}).items())):
             frames = candidates.loc[candidates["group"] == clip, "frame"].tolist()
             png = _strip(pd.read_csv(table), frames, thresholds)
