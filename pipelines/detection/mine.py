@@ -69,7 +69,8 @@ def _mined(cfg: DetectionConfig, detector: Any, model: str) -> "Iterator[tuple[M
 
     from assay.data.classification import read_manifest
     from assay.mining.clip import ClipSettings
-    from assay.mining.clips import Shard, minable_clips, mine_clips, one_by_one
+    from assay.mining.clips import Shard, few_frames, minable_clips, mine_clips, one_by_one
+    from assay.mining.fast import fast_detector
     from assay.mining.flicker import FlickerRule
     from assay.mining.similar import SkipRule
     from assay.mining.timeline import rules_from
@@ -77,6 +78,16 @@ def _mined(cfg: DetectionConfig, detector: Any, model: str) -> "Iterator[tuple[M
 
     how, dataset = cfg.mine, Path(cfg.build) / "dataset"
     assert how.of == "clips"  # noqa: S101 - for mypy
+    clips = minable_clips(pd.read_csv(dataset / "clips.csv", dtype={"clip": str}), read_manifest(dataset))
+    data = Path(cfg.data)
+    finder, runtime = fast_detector(
+        detector,
+        runtime=how.runtime,
+        precision=how.precision,
+        model_id=model,
+        cache=Path("runs/networks"),
+        frames=lambda: few_frames(clips, data),
+    )
     settings = ClipSettings(
         classes=tuple(detector.classes),
         rules=rules_from(how.scoring.model_dump()),
@@ -84,12 +95,11 @@ def _mined(cfg: DetectionConfig, detector: Any, model: str) -> "Iterator[tuple[M
         max_boxes=cfg.evaluate.max_boxes,
         flicker=FlickerRule(**how.flicker.model_dump()),
         skip=SkipRule(**how.skip.model_dump()),
+        runtime=runtime,
         **how.model_dump(include={"stride", "cap", "score_range", "gate", "verifier"}),
     )
-    clips = minable_clips(pd.read_csv(dataset / "clips.csv", dtype={"clip": str}), read_manifest(dataset))
-    data = Path(cfg.data)
     with open_work(Path("runs/mining") / cfg.project.name) as work:
-        engine = one_by_one(detector, data, work.path, settings, model_id=model)
+        engine = one_by_one(finder, data, work.path, settings, model_id=model)
         shard = Shard.parse(how.shard) if how.shard else None
         yield mine_clips(clips, data, engine, work, settings, model_id=model, shard=shard), work
 

@@ -153,7 +153,7 @@ CHOSEN = {
 # The detectors of these tests know next to nothing: what they are unsure of is wide, and no gate keeps a frame out.
 CHANGES = {
     "infrastructure": ["mine.uncertain=[0.001,0.99]"],
-    "workzone": ["mine.gate=false", "mine.score_range=[0.0,1.0]", "mine.cap=4"],
+    "workzone": ["mine.runtime=torch", "mine.gate=false", "mine.score_range=[0.0,1.0]", "mine.cap=4"],
     "documents": ["mine.uncertain=[0.001,0.99]", "prepare.dpi=72"],
 }
 

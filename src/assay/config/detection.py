@@ -186,6 +186,12 @@ class ClipMining(Strict):
     verifier: Literal["none"] = Field(
         description="second opinion on a frame; none: the detector's score alone"
     )
+    runtime: Literal["auto", "torch", "openvino"] = Field(
+        description="what runs the detector; auto: the GPU where there is one, otherwise OpenVINO"
+    )
+    precision: Literal["auto", "f32", "bf16", "int8"] = Field(
+        description="of OpenVINO; auto: bf16 where the CPU has matrix units for it (AMX), otherwise f32"
+    )
     shard: Annotated[str, Field(pattern=r"^\d+/\d+$")] | None = Field(
         description="0/2, 1/2: one of two processes that share the clips; null = all clips, and put the output together"
     )

@@ -66,7 +66,7 @@ def draw_distributions(table: pd.DataFrame) -> bytes:
         axis.set_title(title)
     cues = table["p1_num_sustained"].astype(int).value_counts().sort_index()
     shown = table["count_channelization"].astype(int)
-    bars = (
+    bars: tuple[tuple[str, dict[str, int]], ...] = (
         ("zone", {state: int((table["state"] == state).sum()) for state in STATES}),
         ("sustained cues", {str(number): int(count) for number, count in cues.items()}),
         ("channelization", {name: int(shown.between(*ends).sum()) for name, ends in BINS.items()}),

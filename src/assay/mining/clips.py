@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from filelock import Timeout
 
@@ -96,6 +97,27 @@ def minable_clips(clips: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     frames = set(held_out[held_out.str.contains(_FRAME)].str.replace(_FRAME, "", regex=True))
     taken = clips.loc[clips["clip"].isin(frames), "recording"]
     return clips[~clips["clip"].isin(frames) & ~clips["recording"].isin(taken)].reset_index(drop=True)
+
+
+def few_frames(clips: pd.DataFrame, data: Path, *, each: int = 8) -> Iterator[np.ndarray]:
+    """`each` frames of every readable clip, evenly spread, RGB; one of each clip before the second of any.
+
+    Args:
+        clips: columns path (below `data`) and frames.
+        data: the project's data folder.
+        each: of one clip; fewer where it is shorter.
+    """
+    from itertools import islice
+
+    from assay.data.clips import BadClip, frames
+
+    for number in range(each):
+        for row in clips.sort_values("path").to_dict("records"):
+            start = int(row["frames"]) * (2 * number + 1) // (2 * each)
+            try:
+                yield from (rgb for _, _, rgb in islice(frames(data / row["path"], stride=1, start=start), 1))
+            except BadClip:
+                continue
 
 
 def mine_clips(

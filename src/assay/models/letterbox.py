@@ -8,6 +8,7 @@ from supervision import Detections
 
 from assay.detections import detections
 
+_STRIDE = 32  # of the coarsest feature map, px
 _GREY = 114  # Ultralytics' padding, which its networks were trained with
 
 
@@ -30,15 +31,20 @@ class Fit:
         return np.clip((xyxy - shift) / scale, 0, limit)
 
 
-def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, Fit]:
-    """Scale uint8 (H, W, 3) to fit a square of `size` px, keep its proportions, pad with grey on both sides."""
+def letterbox(image: np.ndarray, size: int, *, tight: bool = False) -> tuple[np.ndarray, Fit]:
+    """Scale uint8 (H, W, 3) to fit a square of `size` px, keep its proportions, pad with grey on both sides.
+
+    tight: pad to the next multiple of 32 only, as Ultralytics does where all pictures are of one size; a wide frame is
+    then little more than half the pixels of the square.
+    """
     height, width = image.shape[:2]
     scale = min(size / width, size / height)
     new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
     if (new_width, new_height) != (width, height):
         image = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
-    left, top = (size - new_width) // 2, (size - new_height) // 2
-    square = np.full((size, size, 3), _GREY, np.uint8)
+    full = [-(-side // _STRIDE) * _STRIDE if tight else size for side in (new_height, new_width)]
+    left, top = (full[1] - new_width) // 2, (full[0] - new_height) // 2
+    square = np.full((*full, 3), _GREY, np.uint8)
     square[top : top + new_height, left : left + new_width] = image
     # each side's own scale: rounding makes them differ by up to one part in the shorter side
     return square, Fit(new_width / width, new_height / height, left, top, width, height)
