@@ -125,16 +125,34 @@ class OpenVinoDetector:
         while busy:
             yield answer()
 
+    def on_one_core(self, shape: tuple[int, int]) -> Any:
+        """The network for (height, width) on one core, one answer at a time: uint8 (1, height, width, 3) -> raw."""
+        return self._compile(shape, cores=1)
+
     def _network(self, shape: tuple[int, int]) -> Any:
-        """The compiled network for (height, width); converted once and kept in the cache."""
+        """The compiled network for (height, width)."""
+        if shape not in self._compiled:
+            self._compiled[shape] = self._compile(shape, cores=self._cores)
+        return self._compiled[shape]
+
+    def _compile(self, shape: tuple[int, int], *, cores: int) -> Any:
         import openvino
 
-        if shape in self._compiled:
-            return self._compiled[shape]
-        folder = (
-            self._cache
-            / f"{self._model_id}-{shape[0]}x{shape[1]}-{'int8' if self._precision == 'int8' else 'f32'}"
-        )
+        hints = {
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            "NUM_STREAMS": cores,
+            "INFERENCE_NUM_THREADS": cores,
+            "INFERENCE_PRECISION_HINT": "bf16" if self._precision == "bf16" else "f32",
+        }
+        core = openvino.Core()
+        return core.compile_model(core.read_model(self._converted(shape) / "model.xml"), "CPU", hints)
+
+    def _converted(self, shape: tuple[int, int]) -> Path:
+        """Folder of the network as OpenVINO stores it; converted once and kept in the cache."""
+        import openvino
+
+        kind = "int8" if self._precision == "int8" else "f32"
+        folder = self._cache / f"{self._model_id}-{shape[0]}x{shape[1]}-{kind}"
         if not (folder / "model.xml").is_file():
             model = convert(self._detector, shape)
             if self._precision == "int8":
@@ -144,16 +162,7 @@ class OpenVinoDetector:
                 )
             with fresh_folder(folder) as fresh:
                 openvino.save_model(model, fresh / "model.xml", compress_to_fp16=False)
-        core = openvino.Core()
-        hints = {
-            "PERFORMANCE_HINT": "THROUGHPUT",
-            "NUM_STREAMS": self._cores,
-            "INFERENCE_NUM_THREADS": self._cores,
-            "INFERENCE_PRECISION_HINT": "bf16" if self._precision == "bf16" else "f32",
-        }
-        compiled = core.compile_model(core.read_model(folder / "model.xml"), "CPU", hints)
-        self._compiled[shape] = compiled
-        return compiled
+        return folder
 
 
 class CudaDetector:
