@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
 
 def fit(cfg: DetectionConfig, stage: str) -> dict[str, Any]:
-    """Train as a stage of the graph: into build/<project>/<baseline|model>, recorded as a run; returns model.json."""
+    """Train as a stage of the graph: into build/<project>/<baseline|model>, recorded as a run; returns model.json.
+
+    A copy stays in runs/models, where an experiment that goes on from this one (model.fine_tune) finds it: build/ holds
+    one experiment at a time.
+    """
     import shutil
 
+    from assay.files import fresh_folder
     from pipelines.recording import MODEL, model_tags, run_name, stage_run
 
     out = Path(cfg.build) / {"baseline": "baseline", "train": "model"}[stage]
@@ -24,8 +29,15 @@ def fit(cfg: DetectionConfig, stage: str) -> dict[str, Any]:
         info = train_into(cfg, out, work=work, run=run)
         if stage == "train":
             run.identify(info["id"])
+    with fresh_folder(_stored(cfg, cfg.experiment.id)) as folder:
+        shutil.copytree(out, folder, dirs_exist_ok=True)
     shutil.rmtree(work, ignore_errors=True)
     return info
+
+
+def _stored(cfg: DetectionConfig, experiment: str) -> Path:
+    """Where the model that `experiment` trained last, with the same profile, is kept for others to go on from."""
+    return Path("runs/models") / cfg.project.name / experiment / cfg.profile.name
 
 
 def train_into(cfg: DetectionConfig, out: Path, *, work: Path, run: Run) -> dict[str, Any]:
@@ -43,7 +55,7 @@ def train_into(cfg: DetectionConfig, out: Path, *, work: Path, run: Run) -> dict
 
     dataset = Path(cfg.build) / "dataset"
     run.data(source_of(dataset))
-    weights = _weights(cfg)
+    weights = starting_weights(cfg)
     run.tag("weights", weights.origin)
     if cfg.model.pretrained and weights.origin in ("random", "starter"):
         run.rename(
@@ -101,13 +113,14 @@ def _log(run: Run, name: str, value: float, epoch: int, epochs: int) -> None:
         print(f"epoch {epoch} of {epochs}: mAP50 {value:.3f} on the val images", flush=True)
 
 
-def _weights(cfg: DetectionConfig) -> "DetectorWeights":
+def starting_weights(cfg: DetectionConfig) -> "DetectorWeights":
+    """Where the network starts: model.fine_tune where that was trained here, or the sources of `resolve_detector`."""
     from assay.errors import UserError
     from assay.models.detector_weights import resolve_detector
 
     model, before = cfg.model, None
     if model.fine_tune:
-        before = Path("runs/models") / cfg.project.name / model.fine_tune / cfg.profile.name
+        before = _stored(cfg, model.fine_tune)
         if not (before / "model.json").is_file():
             if not cfg.profile.weights.allow_random_init:
                 raise UserError(

@@ -9,7 +9,7 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen import canvas
 
-from assay.detections import detections
+from assay.data.detections import detections
 from assay.documents.reading import Model
 from assay.sample.marks import qr
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assay.detections import detections
+from assay.data.detections import detections
 from assay.errors import UserError
 from assay.evaluation.boxes import BOX_COLUMNS, companions, read_boxes, rows_of, write_boxes
 from assay.files import write_json

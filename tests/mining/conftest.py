@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
-from assay.detections import detections
+from assay.data.detections import detections
 from assay.mining.clip import ClipSettings
 from assay.mining.timeline import rules_from
 from tests.mining.clip_project import ClipProject

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.detections import detections
+from assay.data.detections import detections
 from assay.mining.flicker import Flicker, FlickerRule, FlickerWindow, flicker_of, matches, moved_iou
 from tests.mining.clip_project import ZONE
 

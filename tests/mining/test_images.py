@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.detections import detections
+from assay.data.detections import detections
 from assay.mining.images import REASONS, minable, rank_images
 
 CLASSES = ("drain", "toe")

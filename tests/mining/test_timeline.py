@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.detections import detections
+from assay.data.detections import detections
 from assay.errors import UserError
 from assay.mining.timeline import (
     Fusion,

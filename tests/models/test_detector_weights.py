@@ -126,3 +126,18 @@ def test_files_that_are_no_weights_are_named(tmp_path, name):
         (tmp_path / name).write_bytes(b"PK\x03\x04 half")
     with pytest.raises(UserError, match=f"weights file {name}"):
         resolve_detector("yolo11n", **NOTHING_ALLOWED | {"path": name})
+
+
+@pytest.mark.parametrize(
+    "text", ['{"classes": ["con', "[]", "{}", '{"classes": "cone"}', '{"classes": [1]}', "\xff"]
+)
+def test_a_damaged_list_of_classes_is_named(tmp_path, trained, text):
+    path = stored(tmp_path / "mine.safetensors", 1)
+    for damaged, asked in (
+        (path.with_suffix(".json"), {"path": str(path)}),
+        (trained / "model.json", {"path": None, "trained": trained}),
+    ):
+        damaged.write_text(text, "latin-1")
+        with pytest.raises(UserError, match="damaged") as caught:
+            resolve_detector("yolo11n", **NOTHING_ALLOWED | asked)
+        assert str(caught.value).startswith(f"{damaged}: ")

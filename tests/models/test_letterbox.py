@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.detections import detections
+from assay.data.detections import detections
 from assay.models.letterbox import Fit, boxes_of, flipped, letterbox, to_input
 
 SIDES = st.integers(1, 700)

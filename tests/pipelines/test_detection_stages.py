@@ -10,7 +10,7 @@ import pytest
 
 from assay.config import compose
 from assay.errors import UserError
-from pipelines.detection import baseline, evaluate, export, mine, prepare, review, train
+from pipelines.detection import baseline, evaluate, export, fitting, mine, prepare, review, train
 from tests.pipelines.detection_data import NAMES, make, overrides
 
 pytestmark = pytest.mark.slow  # two trainings and an ONNX export per project
@@ -108,6 +108,15 @@ def test_the_model_learns_from_them_and_says_what_it_is(done):
     assert info["weights"]["origin"] == "starter" and info["classes"] == list(done.cfg.project.classes)
     assert read(done.build / "baseline/model.json")["images"]["negatives"] == 0
     assert read(done.build / "runs/train/run.json")["name"].endswith("STARTER weights")
+
+
+def test_another_experiment_can_go_on_from_each(done):
+    for stage in ("model", "baseline"):
+        info = read(done.build / stage / "model.json")
+        cfg = compose(overrides(done.project, f"model.fine_tune={info['experiment']}"))
+        weights = fitting.starting_weights(cfg)
+        assert weights.origin == "experiment" and info["id"][:12] in weights.detail
+        assert list(weights.classes) == info["classes"] and len(weights.state) > 100
 
 
 def test_model_and_baseline_are_scored_on_the_same_images(done):

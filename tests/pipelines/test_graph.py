@@ -1,5 +1,7 @@
 """The whole graph with the real `dvc repro`: what it leaves, and what an edit runs again."""
 
+import json
+
 import pandas as pd
 import pytest
 import yaml
@@ -80,8 +82,17 @@ def test_what_the_stages_say_of_one_another_fits(finished):
 
 def test_a_second_run_runs_nothing(repository):
     before = {path: path.stat().st_mtime_ns for path in repository.build.rglob("*")}
+    (repository.root / "weights/README.md").write_text("Says how to get weights and is none.")
     assert repository.stages(repository.run("dvc", "repro")) == []
     assert {path: path.stat().st_mtime_ns for path in repository.build.rglob("*")} == before
+
+
+def test_new_weights_are_noticed(repository):
+    (repository.root / "weights/resnet18.safetensors").write_bytes(b"new")
+    changed = json.loads(repository.run("dvc", "status", "--json"))
+    assert {"baseline@cherry", "train@cherry"} == {
+        stage for stage, what in changed.items() if "weights" in what[0]["changed deps"]
+    }
 
 
 def test_an_edit_of_the_training_runs_what_depends_on_it(repository):

@@ -223,3 +223,21 @@ def test_data_that_cannot_be_trained_on_is_a_users_mistake(dataset, asked):
     with pytest.raises(UserError, match="no training image has a box of any of the classes dark, bright"):
         train_detector(rows, boxes[boxes["image"].str.contains("/val/")], **asked)
     assert not asked["work"].exists()
+
+
+def test_a_loss_that_is_not_finite_is_named_with_its_epoch(dataset, asked, monkeypatch):
+    from assay.training import yolo_trainer
+
+    plain = yolo_trainer._Trainer.preprocess_batch
+
+    def black_hole(self, batch):
+        batch = plain(self, batch)
+        if self.epoch == 1:
+            batch["img"] = batch["img"] * float("nan")
+        return batch
+
+    monkeypatch.setattr(yolo_trainer._Trainer, "preprocess_batch", black_hole)
+    with pytest.raises(
+        UserError, match=r"training collapsed in epoch 2: .*loss.* not finite.*lower train\.lr0"
+    ):
+        train_detector(*dataset, **asked)

@@ -67,7 +67,7 @@ def draw_boxes(folder: Path, image: str, rows: pd.DataFrame, classes: list[str])
     """A picture with its boxes and their raw names, its longer side `_SIDE` pixels; ignored regions are hatched out."""
     import supervision as sv
 
-    from assay.detections import detections
+    from assay.data.detections import detections
 
     picture = read_image(folder / image)
     scale = _SIDE / max(picture.shape[:2])

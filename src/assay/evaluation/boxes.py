@@ -65,7 +65,7 @@ def rows_of(model: str, found: Mapping[str, "Detections"], classes: Sequence[str
     Boxes without area are left out: they lie on nothing, and an untrained network draws many. Detections need a
     confidence.
     """
-    from assay.detections import to_table
+    from assay.data.detections import to_table
 
     rows = to_table(found, classes)
     rows = rows[(rows["x2"] > rows["x1"]) & (rows["y2"] > rows["y1"])]

@@ -10,7 +10,7 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
-from assay.detections import to_table
+from assay.data.detections import to_table
 from assay.export.detection import DetectorPredictor
 from assay.export.inputs import images_of
 from assay.export.predictor import pixels_of

@@ -82,7 +82,7 @@ def write_boxes_page(
 
     Args:
         path: the file to write.
-        candidates: the table of `rank_images` or of `assemble`; groups take turns where not all are shown.
+        candidates: the table of `rank_images` or of `assemble`; groups (clips, neighbouring photos) take turns.
         load: image -> uint8 (H, W, 3) RGB.
         project: the project's name, for the command a reviewer needs.
         classes: names; a class keeps its colour.
@@ -127,10 +127,10 @@ def write_boxes_page(
 
 
 def _in_turn(candidates: pd.DataFrame, shown: int) -> list[dict[Any, Any]]:
-    """At most `shown` rows, the most surprising of each group first, in the order of surprise."""
+    """At most `shown` rows: the most surprising of each group, then the second of each, and so on."""
     order = candidates.sort_values("surprise", ascending=False, kind="stable").reset_index(drop=True)
     turn = order.groupby("group").cumcount().sort_values(kind="stable").index[:shown]
-    return order.loc[sorted(turn.tolist())].to_dict("records")
+    return order.loc[turn].to_dict("records")
 
 
 def _thumbnail(image: np.ndarray, boxes: list[dict[str, Any]], classes: Sequence[str]) -> str:

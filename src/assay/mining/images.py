@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from supervision import Detections, box_iou_batch
 
+from assay.data.detections import detections, from_table
 from assay.data.progress import track
-from assay.detections import detections, from_table
 from assay.mining.boxes_json import boxes_json
 
 CONFIDENCE = 0.25  # a box at or above it is what the model says, against the labels and to a reviewer

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -48,16 +48,14 @@ def resolve_detector(
     with a warning. `pretrained=False` without a path asks for a random start, which is no accident and not warned about.
 
     Raises:
-        UserError: a file is missing or unreadable, or no source has the weights.
+        UserError: a file is missing or damaged, or no source has the weights.
     """
     if path is not None:
         return _from_file(Path(path))
     if trained is not None:
-        info = read_json(trained / "model.json")
+        experiment, model, known = _stated(trained / "model.json", "experiment", "id", "classes")
         state = read_state(trained / "model.safetensors")
-        return DetectorWeights(
-            "experiment", f"{info['experiment']} {info['id'][:12]}", state, tuple(info["classes"])
-        )
+        return DetectorWeights("experiment", f"{experiment} {model[:12]}", state, tuple(known))
     if not pretrained:
         return DetectorWeights("random", "from scratch, as configured", {})
     for suffix in SUFFIXES:
@@ -96,8 +94,25 @@ def _stand_in(architecture: str, remedy: str) -> DetectorWeights:
 def _from_file(path: Path) -> DetectorWeights:
     if path.suffix == ".safetensors":
         state, beside = read_state(path), path.with_suffix(".json")
-        known = tuple(read_json(beside)["classes"]) if beside.is_file() else ()
+        known = tuple(_stated(beside, "classes")[0]) if beside.is_file() else ()
     else:
         state, names = yolo_adapter.read_checkpoint(path)
         known = tuple(names)
     return DetectorWeights("file", f"{path} sha256 {sha256_file(path)[:16]}", state, known)
+
+
+def _stated(path: Path, *keys: str) -> list[Any]:
+    """What the JSON file beside some weights says of `keys`."""
+    try:
+        said = read_json(path)
+        found = [said[key] for key in keys]
+        if not isinstance(said["classes"], list) or not all(
+            isinstance(name, str) for name in said["classes"]
+        ):
+            raise TypeError("classes is no list of names")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: damaged ({type(error).__name__}: {error}); it must be a JSON object with {', '.join(keys)}, as it "
+            "was written with the weights beside it"
+        ) from error
+    return found

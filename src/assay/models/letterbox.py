@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from supervision import Detections
 
-from assay.detections import detections
+from assay.data.detections import detections
 
 _STRIDE = 32  # of the coarsest feature map, px
 _GREY = 114  # Ultralytics' padding, which its networks were trained with

@@ -67,7 +67,7 @@ def train_detector(
         log: called with a metric's name, its value and the epoch.
 
     Raises:
-        UserError: a split has no images or training has no box of any class.
+        UserError: a split has no images, training has no box of any class, or a loss is not finite.
     """
     for split in ("train", "val"):
         if not (rows["split"] == split).any():

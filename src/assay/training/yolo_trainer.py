@@ -6,6 +6,7 @@ half-precision average only), so that a killed training goes on after its last e
 bit for bit on one thread. Nothing is written beside it: no plots, no .pt files, no results.csv.
 """
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from assay.errors import UserError
 from assay.models import yolo_adapter
 from assay.training.checkpoint import Checkpoint
 
@@ -53,6 +55,9 @@ def run(
     Returns:
         The chosen epoch's averaged tensors, all rows, and {"best_epoch", "resumed_after", "resolved"}: the arguments
         as the loop held them in the end.
+
+    Raises:
+        UserError: training collapsed: a loss is not finite.
     """
     found = checkpoint.read()
     if found is not None and found["over"]:
@@ -171,6 +176,21 @@ class _Trainer(DetectionTrainer):
                 "gradients": gradients,
             }
         )
+
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        """End with one line: Ultralytics would go on with the first epoch and look for a last.pt, which is not written.
+
+        Raises:
+            UserError: the epoch's loss or metrics are not finite.
+        """
+        numbers = {**self.tloss, "fitness": self.fitness or 0.0}
+        lost = [name for name, value in numbers.items() if not math.isfinite(float(value))]
+        if lost:
+            raise UserError(
+                f"training collapsed in epoch {epoch + 1}: {', '.join(lost)} not finite, with a learning rate of "
+                f"{max(self.lr.values()):.3g}; lower train.lr0 or train.warmup_bias_lr, or start from other weights"
+            )
+        return False
 
     def save_model(self) -> bool:
         """Nothing: the checkpoint is ours."""

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assay.detections import COLUMNS, detections, from_table, to_table
+from assay.data.detections import COLUMNS, detections, from_table, to_table
 
 CLASSES = ("cone", "drum")
 FOUND = {
