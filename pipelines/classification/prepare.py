@@ -12,6 +12,7 @@ from assay.config import ClassificationConfig
 def main(cfg: ClassificationConfig) -> dict[str, float]:
     """Prepare the data set; returns its counts."""
     from assay.data.classification import prepare, source_of
+    from assay.data.counts import log_counts
     from pipelines.recording import stage_run
 
     dataset = Path(cfg.build) / "dataset"
@@ -24,8 +25,5 @@ def main(cfg: ClassificationConfig) -> dict[str, float]:
             near_duplicate_distance=cfg.prepare.near_duplicate_distance,
         )
         run.data(source_of(dataset))
-        for name, value in counts.items():
-            run.metric(name, value)
-        for name in ("report.html", "report.json", "quarantine.csv"):
-            run.artifact(dataset / name)
+        log_counts(run, dataset, counts)
     return counts

@@ -13,6 +13,7 @@ from assay.config.condition import ConditionConfig
 def main(cfg: ConditionConfig) -> dict[str, Any]:
     """Prepare the data set; returns its counts."""
     from assay.data.condition import counts_line, prepare
+    from assay.data.counts import log_counts
     from assay.data.source import read_source
     from pipelines.recording import stage_run
 
@@ -26,9 +27,6 @@ def main(cfg: ConditionConfig) -> dict[str, Any]:
             near_duplicate_distance=cfg.prepare.near_duplicate_distance,
         )
         run.data(read_source(dataset))
-        for name, value in counts.items():
-            run.metric(name, value)
-        for name in ("report.html", "report.json", "quarantine.csv"):
-            run.artifact(dataset / name)
+        log_counts(run, dataset, counts)
     print(f"{dataset}/report.html: {counts_line(counts)}")
     return counts

@@ -20,44 +20,27 @@ TRUTH = "truth_conditions.csv"  # of the sample: instance, truth, note
 
 def main(cfg: ConditionConfig) -> dict[str, Any]:
     """Apply recorded decisions; returns the summary."""
-    import pandas as pd
+    from functools import partial
 
     from assay.data.condition import read_manifest
-    from assay.data.source import read_source
-    from assay.files import fresh_folder, read_json, write_json
     from assay.review.apply import apply_decisions
-    from assay.review.decisions import read_decisions
+    from assay.review.settle import settle
     from pipelines.recording import stage_run
 
     build = Path(cfg.build)
     with stage_run(cfg, "review", sections=("project", "data", "review")) as run:
-        source = read_source(build / "dataset")
-        run.data(source)
-        candidates = pd.read_parquet(build / "candidates/candidates.parquet")
-        decisions = read_decisions(Path("reviews") / cfg.project.name, cfg.review.labels)
-        sample = source["source"] == "sample"
-        if sample:
-            decisions = _sample_truth(candidates, Path(cfg.data) / TRUTH) + decisions
         manifest = read_manifest(build / "dataset")
-        images = manifest[manifest["split"] == "train"].assign(candidate=lambda rows: rows["sha256"].str[:12])
-        examples, summary = apply_decisions(candidates, decisions, images=images, sample_data=sample)
-        summary["mined_by"] = read_json(build / "candidates/mined_by.json")
-        with fresh_folder(build / "hard_examples") as folder:
-            examples.to_csv(folder / "examples.csv", index=False)
-            write_json(folder / "report.json", summary)
-        for name, value in summary.items():
-            if isinstance(value, int | float):
-                run.metric(name, value)
-        run.artifact(build / "hard_examples/examples.csv")
-        run.artifact(build / "hard_examples/report.json")
-    print(
-        f"review of {cfg.project.name}: {summary['settled']} boxes settled; of {summary['candidates']} candidates "
-        f"{summary['waiting_for_human']} wait for a person (about {summary['minutes_waiting']} min): "
-        f"see {build}/candidates/index.html"
-    )
-    if summary["not_in_data"]:
-        print(f"{summary['not_in_data']} decisions are about boxes that are not in {cfg.data} (any more)")
-    return summary
+        boxes = manifest[manifest["split"] == "train"].assign(candidate=lambda rows: rows["sha256"].str[:12])
+        return settle(
+            build,
+            run,
+            project=cfg.project.name,
+            data=cfg.data,
+            labels=cfg.review.labels,
+            truth=lambda candidates: _sample_truth(candidates, Path(cfg.data) / TRUTH),
+            rule=partial(apply_decisions, images=boxes),
+            things="boxes",
+        )
 
 
 def _sample_truth(candidates: "pd.DataFrame", truth: Path) -> "list[Decision]":

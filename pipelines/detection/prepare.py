@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def main(cfg: DetectionConfig) -> dict[str, float]:
     """Prepare the data set; returns its counts."""
+    from assay.data.counts import log_counts
     from assay.data.detection import prepare
     from assay.data.source import current_source
     from assay.data.workzone import write_clips
@@ -35,10 +36,7 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
         if clips is not None:
             write_clips(dataset / "clips.csv", clips)
             counts["clips"] = len(clips)
-        for name, value in counts.items():
-            run.metric(name, value)
-        for name in ("report.html", "report.json", "quarantine.csv"):
-            run.artifact(dataset / name)
+        log_counts(run, dataset, counts)
     print(
         f"{dataset}/report.html: {counts['images']:.0f} images, {counts['quarantined']:.0f} files quarantined"
     )

@@ -1,5 +1,4 @@
 import dataclasses
-import re
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ from assay.evaluation.detection_comparison import compare
 from assay.evaluation.detection_plots import plot_class_ap
 from assay.evaluation.detection_report import against_published, rate, rates, write_report
 from tests.evaluation.detectors import random_boxes
+from tests.evaluation.pages import TOP, check_alone, check_numbers_of_other_images, top
 
 AT = {"cone": 0.4, "drum": 0.4, "sign": 0.4, "<board>": 0.4}
 PUBLISHED = {
@@ -52,12 +52,7 @@ def write(predictions, scored, tmp_path):
         plot_class_ap(tmp_path / "ap.png", scores["test"]["all"])
         arguments = {
             "title": "workzone: <EXP>",
-            "data": {"source": source, "content": "abcdef" * 10},
-            "weights": {"origin": "package", "detail": "yolo12s"},
-            "profile": "demo",
-            "seed": 42,
-            "hardware": "2 cores, no GPU",
-            "facts": {"experiment": "yolo12s_fusion"},
+            **top(source, weights="yolo12s", experiment="yolo12s_fusion"),
             "scores": scores,
             "comparison": {"test": compared},
             "published": PUBLISHED,
@@ -71,10 +66,9 @@ def write(predictions, scored, tmp_path):
 
 def test_the_top_says_what_the_numbers_rest_on(write):
     html = write("sample")
-    top = html.partition("<h2>")[0]
-    for fact in ("sample", "abcdef", "package: yolo12s", "demo", "42", "2 cores, no GPU", "yolo12s_fusion"):
-        assert fact in top
-    assert "mAP50 " in top and "n = 24 (test)" in top
+    said = html.partition("<h2>")[0]
+    for fact in (*TOP, "package: yolo12s", "yolo12s_fusion", "mAP50 ", "n = 24 (test)"):
+        assert fact in said
     assert "workzone: &lt;EXP&gt;" in html and "&lt;board&gt;" in html and "<board>" not in html
 
 
@@ -94,11 +88,7 @@ def test_every_split_class_and_the_comparison_are_there(write):
 
 
 def test_sample_and_own_numbers_never_stand_beside_published_ones(write):
-    sample, own = write("sample"), write("own (photos)")
-    assert "not comparable with the published" in " ".join(sample.split())
-    assert "Published numbers belong to other images" in own
-    for html in (sample, own):
-        assert "87.64" not in html and "Published and measured" not in html
+    check_numbers_of_other_images(write("sample"), write("own (photos)"), "87.64")
 
 
 def test_original_numbers_do_unless_there_are_none(write):
@@ -109,9 +99,7 @@ def test_original_numbers_do_unless_there_are_none(write):
 
 
 def test_the_file_stands_alone(write):
-    html = write("sample")
-    assert 'src="data:image/png;base64,' in html
-    assert not re.search(r'(src|href)="(?!data:)', html) and "url(" not in html
+    check_alone(write("sample"))
 
 
 def test_a_collapse_is_the_first_thing_said(write):

@@ -1,5 +1,3 @@
-import re
-
 import pytest
 
 from assay.evaluation.classification import score
@@ -7,6 +5,7 @@ from assay.evaluation.comparison import compare
 from assay.evaluation.plots import plot_confusion
 from assay.evaluation.report import against_published, write_report
 from assay.evaluation.sections import Section
+from tests.evaluation.pages import TOP, check_alone, check_numbers_of_other_images, top
 
 CLASSES = ["clean", "pit"]
 PUBLISHED = {
@@ -28,12 +27,7 @@ def write(predictions, tmp_path):
         plot_confusion(tmp_path / "confusion.png", scores["all"]["confusion"], CLASSES)
         arguments = {
             "title": "cherry: <EXP>",
-            "data": {"source": source, "content": "abcdef" * 10},
-            "weights": {"origin": "package", "detail": "lite0"},
-            "profile": "demo",
-            "seed": 42,
-            "hardware": "2 cores, no GPU",
-            "facts": {"experiment": "EXP-002A"},
+            **top(source, weights="lite0", experiment="EXP-002A"),
             "scores": scores,
             "comparison": compare(predictions, "model", "baseline", CLASSES, draws=100),
             "published": PUBLISHED,
@@ -47,28 +41,15 @@ def write(predictions, tmp_path):
 
 def test_the_top_says_what_the_numbers_rest_on(write):
     html = write("sample")
-    top = html.partition("<h2>")[0]
-    for fact in (
-        "sample",
-        "abcdef",
-        "package: lite0",
-        "demo",
-        "42",
-        "2 cores, no GPU",
-        "EXP-002A",
-        "n = 120",
-    ):
-        assert fact in top
+    said = html.partition("<h2>")[0]
+    for fact in (*TOP, "package: lite0", "EXP-002A", "n = 120"):
+        assert fact in said
     assert "cherry: &lt;EXP&gt;" in html  # escaped, as every text from a file name or a label must be
     assert "beyond noise" in html
 
 
 def test_sample_and_own_numbers_never_stand_beside_published_ones(write):
-    sample, own = write("sample"), write("own (modified sample)")
-    assert "not comparable with the published" in " ".join(sample.split())
-    assert "Published numbers belong to other images" in own
-    for html in (sample, own):
-        assert "94.21" not in html and "Published and measured" not in html
+    check_numbers_of_other_images(write("sample"), write("own (modified sample)"), "94.21")
 
 
 def test_original_numbers_do(write):
@@ -78,9 +59,7 @@ def test_original_numbers_do(write):
 
 
 def test_the_file_stands_alone(write):
-    html = write("sample")
-    assert 'src="data:image/png;base64,' in html
-    assert not re.search(r'(src|href)="(?!data:)', html) and "url(" not in html
+    check_alone(write("sample"))
 
 
 def test_a_collapse_is_the_first_thing_said(write, predictions):

@@ -1,6 +1,5 @@
 """Stored boxes: Parquet tables of what every detector found and what is there, and beside them what made them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from assay.errors import UserError
+from assay.evaluation.stored import reading
 from assay.files import atomic_write, read_json, write_json
 
 if TYPE_CHECKING:
@@ -107,19 +107,12 @@ def read_boxes(path: Path, *, content: str | None = None) -> BoxPredictions:
     in it twice, models that are not described, other data.
     """
     beside = companions(path)
-    for needed in (path, *beside.values()):
-        if not needed.is_file():
-            raise UserError(f"{needed}: not found; run the evaluate stage to write it")
-    try:
+    with reading(path, *beside.values()):
         about = read_json(beside["about"])
         boxes, truth, images = (pd.read_parquet(file) for file in (path, beside["truth"], beside["images"]))
         predictions = BoxPredictions(
             boxes, truth, images, tuple(about["classes"]), about["models"], about["data"]
         )
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
-        raise UserError(
-            f"{path}: cannot be read as predictions ({error}); run the evaluate stage again"
-        ) from error
     _check(predictions, path)
     made_on = predictions.data.get("content")
     if content is not None and made_on != content:

@@ -1,6 +1,5 @@
 """Stored predictions: a Parquet table of every model's probabilities, and beside it what made them."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from assay.errors import UserError
+from assay.evaluation.stored import reading
 from assay.files import atomic_write, read_json, write_json
 
 SUM_TOLERANCE = 1e-4
@@ -83,17 +83,10 @@ def read_predictions(path: Path, *, images: Collection[str] | None = None) -> Pr
     models that are not described, other data.
     """
     about_path = path.with_suffix(".json")
-    for needed in (path, about_path):
-        if not needed.is_file():
-            raise UserError(f"{needed}: not found; run the evaluate stage to write it")
-    try:
+    with reading(path, about_path):
         about = read_json(about_path)
         table = pd.read_parquet(path)
         predictions = Predictions(table, tuple(about["classes"]), about["models"], about["data"])
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
-        raise UserError(
-            f"{path}: cannot be read as predictions ({error}); run the evaluate stage again"
-        ) from error
     _check(predictions, path)
     if images is not None:
         stored = set(predictions.table["image"])
