@@ -238,7 +238,7 @@ class Bench:
         import cv2
         import torch
 
-        from assay.detections import detections
+        from assay.data.detections import detections
         from assay.mining.clip import JPEG_QUALITY
         from assay.mining.timeline import Timeline
 
