@@ -20,6 +20,8 @@ class Slow(Told):
         self.gate, self.here = threading.Event(), threading.Semaphore(0)
 
     def predict(self, images, **rest):
+        if len(images[0]) == 64:  # the service warms its model up with such a page
+            return super().predict(images, **rest)
         self.here.release()
         assert self.gate.wait(20)
         return super().predict(images, **rest)

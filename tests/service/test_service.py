@@ -100,7 +100,12 @@ def test_the_token(serving):
 
 def test_too_many_at_once_and_too_late(serving):
     slow = Slow(*MARKS)
-    with serving(Model(slow, {"sha256": "0" * 64}), concurrency=1, queue=0, seconds=1) as client:
+    with serving(Model(slow, {"sha256": "0" * 64}), concurrency=1, queue=0, seconds=3) as client:
+        slow.gate.set()
+        client.post("/v1/documents", content=drawn.pdf(drawn.text))  # the process that draws is there now
+        assert waited_for(lambda: client.get("/health").json()["documents"] == 0)
+        slow.gate.clear()
+        slow.here = threading.Semaphore(0)
         answers = []
         asking = threading.Thread(target=lambda: answers.append(ask(client, drawn.pdf(drawn.text))))
         asking.start()
@@ -109,7 +114,7 @@ def test_too_many_at_once_and_too_late(serving):
         refused(busy, 429, "too many documents")
         assert busy.headers["retry-after"]
         asking.join(20)
-        refused(answers[0], 503, "not done within 1 s")
+        refused(answers[0], 503, "not done within 3 s")
         refused(ask(client, drawn.pdf(drawn.text)), 429)  # its reader still holds the place
         slow.gate.set()
         assert waited_for(lambda: client.get("/health").json()["documents"] == 0)
@@ -144,12 +149,15 @@ def test_a_job_tells_its_progress_and_is_forgotten_once_fetched(serving):
 
 def test_jobs_that_fail_are_deleted_or_forgotten(serving):
     with serving(max_job_pages=2) as client:
-        refused(ask(client, drawn.pdf(*[drawn.text] * 3), "/v1/jobs"), 413, "the limit of a job is 2")
-        refused(ask(client, drawn.locked(), "/v1/jobs"), 422, "encrypted")
-        where = ask(client, b"hello", "/v1/jobs").headers["location"]
-        assert waited_for(lambda: client.get(where).json()["status"] == "failed")
-        assert client.get(where).json()["problem"]["status"] == 415
-        refused(client.get(f"{where}/result"), 415)
+        for content, status, words in (
+            (b"hello", 415, "not an image"),
+            (drawn.pdf(*[drawn.text] * 3), 413, "3 pages; the limit is 2"),
+            (drawn.locked(), 422, "encrypted"),
+        ):
+            where = ask(client, content, "/v1/jobs").headers["location"]
+            assert waited_for(lambda where=where: client.get(where).json()["status"] == "failed")
+            assert client.get(where).json()["problem"]["status"] == status
+            refused(client.get(f"{where}/result"), status, words)
         where = ask(client, drawn.pdf(drawn.text), "/v1/jobs").headers["location"]
         assert client.delete(where).status_code == 204
         refused(client.delete(where), 404)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.data.images import MAX_PIXELS
+from assay.data.images import MAX_PIXELS, Pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,28 +49,29 @@ class Page:
         Raises:
             BadPage: the page is damaged, or the document changed since it was listed.
         """
+        from PIL import Image
+
         with LOCK:
             document = open_pdf(self.path)
             try:
-                return self.drawn_from(document)
+                return Image.fromarray(self.drawn_from(document))
             finally:
                 document.close()
 
-    def drawn_from(self, document: Any) -> "Image":
-        """As `image`, from the document that is open already (`open_pdf`)."""
+    def drawn_from(self, document: Any) -> Pixels:
+        """As `image`, uint8 (H, W, 3), from the document that is open already (`open_pdf`)."""
         with LOCK:
             try:
                 page = document[self.number - 1]
-                bitmap = page.render(scale=self.dpi / _POINTS)
-                picture: Image = bitmap.to_pil().convert("RGB")
+                bitmap = page.render(scale=self.dpi / _POINTS, rev_byteorder=True)
+                picture: Pixels = bitmap.to_numpy()[:, :, :3].copy()
                 bitmap.close()
                 page.close()
             except Exception as error:
                 raise BadPage(f"can't be drawn ({error})", self.number) from error
-        if picture.size != (self.width, self.height):
-            raise BadPage(
-                f"drawn as {picture.width}x{picture.height}, not {self.width}x{self.height}", self.number
-            )
+        height, width = picture.shape[:2]
+        if (width, height) != (self.width, self.height):
+            raise BadPage(f"drawn as {width}x{height}, not {self.width}x{self.height}", self.number)
         return picture
 
     def read(self) -> bytes:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from assay.data.images import BadImage, Pixels, decode
 from assay.data.pages import LOCK, BadPage, measure, open_pdf
 from assay.documents.origin import Origin, origin_of
@@ -122,7 +120,7 @@ def _sheet(document: Any, number: int, limits: Limits) -> Sheet | BadPage:
             page = document[number - 1]
             origin = origin_of(page)
             page.close()
-            return Sheet(number, np.asarray(listed.drawn_from(document)), origin)
+            return Sheet(number, listed.drawn_from(document), origin)
         except BadPage as error:
             return error
         except Exception as error:

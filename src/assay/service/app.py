@@ -49,13 +49,18 @@ def wanted(
 _Wanted = Annotated[Wanted, Depends(wanted)]
 
 
-def make_app(settings: Settings, models: Models) -> FastAPI:
-    """The service. GET /health, /model, /docs, /openapi.json; POST /v1/documents, /v1/batch, /v1/jobs; /v1/jobs/{id}."""
+def make_app(settings: Settings, models: Models, *, warm: bool = False) -> FastAPI:
+    """The service: GET /health, /model, /docs, /openapi.json; POST /v1/documents, /v1/batch, /v1/jobs; /v1/jobs/{id}.
+
+    warm: start what draws with the service, not with the first document.
+    """
     engine = Engine(settings, models)
     jobs = Jobs(engine)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
+        if warm:
+            engine.drawers.start()
         yield
         jobs.close()
         engine.close()

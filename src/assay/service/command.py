@@ -25,7 +25,7 @@ def serve(
         print(f"{what}: version {chosen.version}, {chosen.why}", flush=True)
     print(f"http://127.0.0.1:{port}/docs (only this machine sees it; stop it with Ctrl-C)", flush=True)
     uvicorn.run(
-        make_app(settings, models),
+        make_app(settings, models, warm=True),
         host="127.0.0.1",
         port=port,
         log_level="warning",

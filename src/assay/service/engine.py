@@ -13,8 +13,9 @@ from typing import Any
 from assay.data.pages import BadPage
 from assay.documents.drawing import draw_page
 from assay.documents.reading import Asked, read_pages
-from assay.documents.sheets import Limits, TooManyPages, one_ahead, sheets
+from assay.documents.sheets import Limits, TooManyPages
 from assay.documents.summary import summarise_document
+from assay.service.drawer import Drawers
 from assay.service.models import Models
 from assay.service.problems import Problem
 from assay.service.settings import Settings
@@ -41,6 +42,10 @@ class Engine:
 
     def __init__(self, settings: Settings, models: Models) -> None:
         self.settings, self.models = settings, models
+        # one more for the job in work
+        self.drawers = Drawers(
+            settings.concurrency + 1, seconds=settings.seconds, memory_mb=settings.memory_mb
+        )
         self.pool = ThreadPoolExecutor(settings.concurrency, "reader")
         self._lock = threading.Lock()
         self._inside = 0
@@ -51,8 +56,9 @@ class Engine:
         return self._inside
 
     def close(self) -> None:
-        """Let go of everything that waits; what is being read ends at its next page."""
+        """Let go of everything that waits, and end what is being drawn."""
         self.pool.shutdown(wait=False, cancel_futures=True)
+        self.drawers.close()
 
     async def read(self, content: bytes, wanted: Wanted, deadline: float) -> dict[str, Any]:
         """The answer for one document.
@@ -100,15 +106,29 @@ class Engine:
         tick(0)
         return self.look(content, wanted, self.settings.max_pages, tick)
 
-    def look(self, content: bytes, wanted: Wanted, pages: int, tick: Callable[[int], None]) -> dict[str, Any]:
-        """The answer for one document of at most so many pages; `tick(n)` is called after page n and may raise."""
+    def look(
+        self,
+        content: bytes,
+        wanted: Wanted,
+        pages: int,
+        tick: Callable[[int], None],
+        counted: Callable[[int], None] = lambda _: None,
+    ) -> dict[str, Any]:
+        """The answer for one document of at most so many pages.
+
+        tick: called with how many pages are done, after each and while one is awaited; what it raises ends the reading.
+        counted: called with how many there are.
+        """
         chosen = self.models.current()
         if chosen is None:
             raise Problem(503, self.models.problem or "no model is ready yet", _BUSY)
         limits = Limits(self.settings.dpi, self.settings.max_side, pages)
-        start, found = time.perf_counter(), []
+        start = time.perf_counter()
+        found: list[dict[str, Any]] = []
         try:
-            drawn = one_ahead(sheets(content, limits=limits, flat=wanted.flat))
+            drawn = self.drawers.pages(
+                content, limits=limits, flat=wanted.flat, check=lambda: tick(len(found)), counted=counted
+            )
             for read, sheet in read_pages(chosen.model, drawn, wanted.asked):
                 if "error" in read:
                     read["error"] = _public(read["error"])

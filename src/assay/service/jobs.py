@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from assay.data.pages import BadPage
-from assay.documents.sheets import page_count
 from assay.service.engine import Engine, Stop, Wanted
 from assay.service.problems import Problem
 
@@ -17,7 +15,7 @@ from assay.service.problems import Problem
 class Job:
     """One long document. ended: `time.monotonic` when it was."""
 
-    pages: int
+    pages: int | None = None  # not known before it is opened
     status: Literal["waiting", "running", "done", "failed"] = "waiting"
     pages_done: int = 0
     result: dict[str, Any] | None = None
@@ -53,19 +51,13 @@ class Jobs:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def begin(self, content: bytes, wanted: Wanted) -> dict[str, Any]:
-        """Take a document. Raises Problem: 413 too many pages, 422 or 415 unreadable, 429 too many jobs."""
+        """Take a document. Raises Problem 429: too many jobs. What is wrong with it is told by `about` and `fetch`."""
         settings = self.engine.settings
         self._forget_old()
-        try:
-            pages = page_count(content)
-        except BadPage as error:
-            raise Problem(422, error.reason) from error
-        if pages > settings.max_job_pages:
-            raise Problem(413, f"{pages} pages; the limit of a job is {settings.max_job_pages}")
         with self._lock:
             if len(self._jobs) >= settings.jobs:
                 raise Problem(429, "too many jobs; fetch or delete some first", {"Retry-After": "10"})
-            name, job = secrets.token_urlsafe(18), Job(pages)
+            name, job = secrets.token_urlsafe(18), Job()
             self._jobs[name] = job
         self._pool.submit(self._work, job, content, wanted)
         return job.said(name)
@@ -79,7 +71,7 @@ class Jobs:
         job = self._job(name)
         if job.status in ("waiting", "running"):
             raise Problem(
-                409, f"{job.status}: {job.pages_done} of {job.pages} pages done", {"Retry-After": "1"}
+                409, f"{job.status}: {job.pages_done} of {job.pages or '?'} pages done", {"Retry-After": "1"}
             )
         if not keep:
             self.drop(name)
@@ -118,7 +110,13 @@ class Jobs:
         try:
             tick(0)
             job.status = "running"
-            job.result = self.engine.look(content, wanted, self.engine.settings.max_job_pages, tick)
+            job.result = self.engine.look(
+                content,
+                wanted,
+                self.engine.settings.max_job_pages,
+                tick,
+                lambda pages: setattr(job, "pages", pages),
+            )
             job.status = "done"
         except Stop:
             job.status = "failed"

@@ -25,6 +25,7 @@ class Settings:
     jobs: waiting, running, or finished and not fetched yet. [429]
     keep_seconds: a finished job nobody fetches is forgotten after so long.
     dpi: at which PDF pages are drawn.
+    memory_mb: of one process that draws; there are `concurrency` + 1. [413 or 422]
     """
 
     token: str = ""
@@ -39,6 +40,7 @@ class Settings:
     jobs: int = 16
     keep_seconds: int = 600
     dpi: int = 200
+    memory_mb: int = 3000
 
     @classmethod
     def from_environment(cls, given: Mapping[str, str] | None = None) -> "Settings":
