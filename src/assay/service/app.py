@@ -125,6 +125,11 @@ def make_app(settings: Settings, models: Models, *, warm: bool = False) -> FastA
                 answers.append({"problem": problem.body()})
         return {"documents": answers}
 
+    _add_jobs(app, jobs, settings, guarded)
+    return app
+
+
+def _add_jobs(app: FastAPI, jobs: Jobs, settings: Settings, guarded: dict[str, Any]) -> None:
     @app.post("/v1/jobs", status_code=202, openapi_extra=SCHEMA, **guarded)
     async def begin(request: Request, response: Response, how: _Wanted) -> dict[str, Any]:
         """Begin a long document; Location says where to ask."""
@@ -150,5 +155,3 @@ def make_app(settings: Settings, models: Models, *, warm: bool = False) -> FastA
     def forget(name: str) -> None:
         """Stop and forget a job."""
         jobs.drop(name)
-
-    return app
