@@ -1,4 +1,4 @@
-"""Measure mining clips against the obvious loop, YOLO.predict(source, stream=True, vid_stride=2), with its scores and JPEGs.
+"""Measure mining clips against the obvious loop, YOLO.predict(source, stream=True, vid_stride=2), with scores and JPEGs.
 
     python -m benchmarks.mining --clips data/workzone/videos --pairs 5
     python -m benchmarks.mining --clips … --pairs 5 --model build/workzone/baseline --whole 12 --skip .004 --parked 20
