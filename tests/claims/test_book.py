@@ -149,6 +149,12 @@ def test_a_statement_names_its_rule_and_arguments(book):
     )
 
 
+def test_a_rule_that_cannot_be_computed_is_one_line(book):
+    claims = {"a": claim("0", metric="x"), "b": claim("5", metric="y")}
+    statements = {"s": {"line": 1, "written": "alike", "says": {"similar": {"a": "a", "b": "b"}}}}
+    assert "s: similar: cannot be computed" in refusal(lambda: check(book(claims, statements=statements)))
+
+
 def test_another_document_s_claims_are_reached_by_their_full_name(book, tmp_path):
     other = {
         "document": "901",

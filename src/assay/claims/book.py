@@ -29,6 +29,7 @@ class Value:
 class Book:
     """Every claim, set, schedule and statement by its full name, `<document>/<id>`."""
 
+    folder: Path = FOLDER
     documents: dict[str, Document] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
     sets: dict[str, EvaluationSet] = field(default_factory=dict)
@@ -55,7 +56,8 @@ class Book:
     def where(self, name: str) -> str:
         """File and key of a claim or statement, for messages."""
         document, _, key = name.partition("/")
-        return f"{FOLDER}/{document}.yaml: {key}" if key else f"{FOLDER}/{document}.yaml"
+        path = self.folder / f"{document}.yaml"
+        return f"{path}: {key}" if key else str(path)
 
     def value(self, name: str) -> Value:
         """A claim's quantity: as written, or computed where it is not written.
@@ -155,7 +157,7 @@ def load(folder: Path = FOLDER) -> Book:
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise UserError(f"{folder}: no claim files (*.yaml)")
-    book = Book()
+    book = Book(folder)
     for path in paths:
         document = _read(path)
         if document.document != path.stem:

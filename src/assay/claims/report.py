@@ -171,7 +171,8 @@ def _figures(folder: Path, book: Book, found: Mapping[str, list[Measured]]) -> l
     for name, measured in found.items():
         for one in measured:
             published = book.written[name].value
-            title = f"{about(book, name).partition(' on ')[0]}\n{one.profile} profile"
+            what = about(book, name).partition(" on ")[0].removeprefix(f"{one.experiment}, ")
+            title = f"{one.job or one.experiment}, {what}\n{one.profile} profile"
             title += ", not comparable" if one.comparable else ""
             row = ForestRow(
                 title, Interval(one.value, one.low, one.high), None if one.comparable else published
@@ -196,6 +197,12 @@ def _accuracies(book: Book, key: str) -> list[tuple[str, float]]:
             and claim.epoch is None
             and claim.kind == "value"
         )
-        if whole and claim.set and book.full("sets", claim.set, name) == key and claim.experiment:
+        if (
+            whole
+            and name in book.written
+            and claim.set
+            and book.full("sets", claim.set, name) == key
+            and claim.experiment
+        ):
             names.setdefault(claim.experiment, (name, book.written[name].value))
     return list(names.values())

@@ -158,7 +158,7 @@ def _counted(book: Book) -> Iterator[tuple[str, Claim, int, dict[str, int]]]:
             continue
         where = book.sets[book.full("sets", claim.set, name)]
         whole = claim.metric == "accuracy" and claim.label is None and where.n
-        part = claim.metric == "recall" and claim.label in where.classes
+        part = claim.metric == "recall" and where.classes.get(claim.label or "")
         if (whole or part) and not (claim.written or "").startswith("~"):
             yield name, claim, where.n or 0, where.classes
 
@@ -257,11 +257,12 @@ def incomplete(book: Book) -> Iterator[Result]:
 def bytes_a_parameter(book: Book) -> Iterator[Result]:
     """A file of floating-point weights has two bytes or more for each: fewer are a sign of mixed-up units."""
     for name, claim in book.claims.items():
-        if claim.metric != "size" or not claim.lines or claim.experiment is None:
+        if claim.metric != "size" or not claim.lines or claim.experiment is None or name not in book.written:
             continue
         counts = [
             other for other, peer in book.claims.items()
-            if (peer.metric, peer.experiment, peer.label) == ("parameters", claim.experiment, claim.label) and peer.lines
+            if (peer.metric, peer.experiment, peer.label) == ("parameters", claim.experiment, claim.label)
+            and peer.lines and other in book.written and book.written[other].value
         ]  # fmt: skip
         if counts and (each := book.written[name].value / book.written[counts[0]].value) < _FP16 * 0.9:
             text = f"{claim.written} / {book.claims[counts[0]].written} = {each:.1f} bytes a parameter"
@@ -274,7 +275,7 @@ def bytes_a_parameter(book: Book) -> Iterator[Result]:
 def best_epochs(book: Book) -> Iterator[Result]:
     """An epoch said to be the best: is there a better one in the same list?"""
     for name, claim in book.claims.items():
-        if not claim.best or claim.epoch is None:
+        if not claim.best or claim.epoch is None or claim.means is not None:
             continue
         rivals = {
             other: book.value(other).quantity for other, peer in book.claims.items()

@@ -53,7 +53,10 @@ def judge(book: Book, name: str) -> Result:
         from assay.config.messages import describe
 
         raise UserError(f"{book.where(name)}: {rule}: {describe(error, model)}") from None
-    verdict, text, subjects = function(book, name, says)
+    try:
+        verdict, text, subjects = function(book, name, says)
+    except (ZeroDivisionError, ValueError, OverflowError) as error:
+        raise UserError(f"{book.where(name)}: {rule}: cannot be computed from its values ({error})") from None
     return Result(
         rule, verdict, tuple(subjects), text, name.partition("/")[0], statement.line,
         statement=name, of_numbers=rule in _OF_NUMBERS,
