@@ -22,6 +22,7 @@ from assay.files import fresh_folder, read_json, sha256_file, write_json
 
 if TYPE_CHECKING:
     from assay.evaluation.predictions import Predictions
+    from assay.evaluation.sections import Section
 
 # What a finished training, and a finished scoring, are good for: the same configuration, data and code.
 TRAINING = (
@@ -182,7 +183,14 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
             if len(trainings) < len(good):
                 experiments = compare_experiments(stored, trainings, classes, **how)
             write_pages(
-                folder, sweep, table=table, pairs=pairs, experiments=experiments, data=stored.data, cfg=first
+                folder,
+                sweep,
+                table=table,
+                pairs=pairs,
+                experiments=experiments,
+                data=stored.data,
+                cfg=first,
+                sections=route_jobs(folder, jobs, stored),
             )
             run.artifact(folder / "report.html")
         write_json(folder / "comparison.json", pairs)
@@ -194,6 +202,37 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
             keep(job, folder / "jobs" / job.name.replace(" ", "_").replace("=", "-"))
     say(sweep, table, pairs, experiments)
     return int(len(good) < len(jobs))
+
+
+def route_jobs(folder: Path, jobs: Sequence[Job], stored: "Predictions") -> "list[Section]":
+    """Set the jobs' ways to a "maybe" side by side; the report's sections, none where no job asks for them."""
+    from assay.evaluation.routing_report import route_all
+
+    first = jobs[0].cfg
+    roles: dict[str, str] = {}
+    absent: dict[str, str] = {}
+    for job in jobs:
+        role = {"misses": "two_stage", "reviewed": "direct", "none": "routing"}[job.cfg.train.maybe]
+        if role == "routing" and job.cfg.evaluate.routing is None:
+            continue
+        if job.status()["status"] == "ok":
+            roles.setdefault(role, job.name)
+        else:
+            absent[role] = (
+                f"{job.name} {job.status()['status']}: {job.status().get('error', 'it did not end')}"
+            )
+    asked = [job.cfg.evaluate.routing.recall for job in jobs if job.cfg.evaluate.routing]
+    return route_all(
+        folder,
+        stored,
+        first.project.classes,
+        evaluated={job.name: job.folder / "evaluation" for job in jobs if job.name in stored.models},
+        roles=roles,
+        absent=absent,
+        recall=max(asked, default=1.0),
+        draws=first.evaluate.bootstrap_draws,
+        seed=first.seed,
+    )
 
 
 def predictions_of(jobs: Sequence[Job]) -> "Predictions":

@@ -15,7 +15,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
     from assay.evaluation.comparison import compare
     from assay.files import fresh_folder, write_json
     from pipelines.classification.picturing import draw
-    from pipelines.classification.scoring import predict_all, score_one, store, summarise
+    from pipelines.classification.scoring import predict_all, route_into, score_one, store, summarise
     from pipelines.recording import MODEL, baseline_as_experiment, model_tags, run_name, stage_run, trained_as
 
     build = Path(cfg.build)
@@ -53,6 +53,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
                 scores=scores,
                 comparison=comparison,
                 trained=build / "model",
+                sections=route_into(cfg, folder, predictions, "model", build / "model"),
             )
             for path in sorted(folder.iterdir()):
                 run.artifact(path)

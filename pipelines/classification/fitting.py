@@ -9,6 +9,9 @@ from assay.tracking import Run
 if TYPE_CHECKING:
     import pandas as pd
 
+    from assay.training.classification import TrainedClassifier
+    from assay.training.cross_fit import CrossFit
+
 
 def fit(cfg: ClassificationConfig, stage: str) -> dict[str, Any]:
     """Train as a stage of the graph: into build/<project>/<baseline|model>, recorded as a run; returns model.json."""
@@ -36,8 +39,7 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
     from assay.files import fresh_folder, read_json
     from assay.models.classifier import save_classifier
     from assay.models.weights import resolve
-    from assay.training.classification import train_classifier
-    from assay.training.two_stage import train_two_stage
+    from assay.training.cross_fit import fold_checkpoints
 
     build, model, train = Path(cfg.build), cfg.model, cfg.train
     manifest = read_manifest(build / "dataset")
@@ -64,29 +66,35 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
         said = f"reading {name} images"
         arrays[f"{name}_images"] = load_images(Path(cfg.data), images, model.image_size, progress=said)
         arrays[f"{name}_labels"] = part["label"].map(classes.index).to_numpy(copy=True)
-    settings = train.model_dump(exclude={"max_images", "maybe", "hard_examples", "select_share"})
-    settings |= model.model_dump(include={"architecture", "image_size", "input_mode", "freeze"})
-    method: Any = train_classifier
-    if train.maybe == "misses":
-        method, settings["train_groups"] = train_two_stage, parts["train"]["group"].tolist()
-    trained = method(
-        **arrays,
-        **settings,
-        classes=classes,
-        weights=weights,
-        seed=cfg.seed,
-        checkpoint=checkpoint,
-        log=run.metric,
+    trained, unseen = _train(
+        cfg,
+        arrays,
+        parts["train"]["group"].tolist(),
+        {
+            "classes": classes,
+            "weights": weights,
+            "seed": cfg.seed,
+            "checkpoint": checkpoint,
+            "log": run.metric,
+        },
     )
 
-    facts = {
+    facts: dict[str, Any] = {
         "experiment": cfg.experiment.id,
         "profile": cfg.profile.name,
         "images": {name: len(part) for name, part in parts.items()},
     }
+    if unseen:
+        accuracy = float((unseen.probabilities.argmax(axis=1) == arrays["train_labels"]).mean())
+        facts["out_of_fold"] = {"folds": train.folds, "accuracy": accuracy, "collapsed": unseen.collapsed}
+        run.metric("out_of_fold/accuracy", accuracy)
     with fresh_folder(out) as folder:
+        if unseen:
+            unseen.write(folder, parts["train"], classes)
         save_classifier(folder, trained.module, trained.info | facts, as_published=trained.as_published)
         pd.DataFrame(trained.history).to_csv(folder / "history.csv", index=False)
+    for path in fold_checkpoints(checkpoint, train.folds):
+        path.unlink(missing_ok=True)
     for name in ("model.json", "history.csv"):
         run.artifact(out / name)
     info: dict[str, Any] = read_json(out / "model.json")
@@ -94,6 +102,27 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
         run.tag("collapsed", info["collapsed"])
         print(f"COLLAPSED: {cfg.experiment.id} {info['collapsed']}")
     return info
+
+
+def _train(
+    cfg: ClassificationConfig, arrays: dict[str, Any], groups: list[str], more: dict[str, Any]
+) -> "tuple[TrainedClassifier, CrossFit | None]":
+    """The model, and what its folds say of the training images where the experiment asks for that."""
+    from assay.training.classification import train_classifier
+    from assay.training.cross_fit import cross_fit
+    from assay.training.two_stage import train_two_stage
+
+    settings = cfg.train.model_dump(exclude={"max_images", "maybe", "hard_examples", "select_share", "folds"})
+    settings |= cfg.model.model_dump(include={"architecture", "image_size", "input_mode", "freeze"})
+    settings |= more | {"features": {}}
+    by_fold: dict[str, Any] = {"folds": cfg.train.folds, "train_groups": groups}
+    if cfg.train.maybe == "misses":
+        return train_two_stage(**arrays, **settings, **by_fold), None
+    trained = train_classifier(**arrays, **settings)
+    if not cfg.train.folds:
+        return trained, None
+    unseen = {name: array for name, array in arrays.items() if not name.startswith("val_")}
+    return trained, cross_fit(**unseen, **settings, **by_fold)
 
 
 def tell_history(model: Path, run: Run) -> None:

@@ -1,10 +1,12 @@
 """The pictures and the page of one evaluated model: shared by the evaluate stage and every job of a sweep."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.config import ClassificationConfig
 from assay.evaluation.predictions import Predictions
+from assay.evaluation.sections import Section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +21,12 @@ def draw(
     scores: dict[str, Any],
     comparison: dict[str, Any] | None,
     trained: Path,
+    sections: Sequence[Section] = (),
 ) -> None:
-    """Write confusion matrix, curves, galleries and report.html into `folder`; `trained` holds the model."""
+    """Write confusion matrix, curves, galleries and report.html into `folder`; `trained` holds the model.
+
+    sections: further parts of the report.
+    """
     import pandas as pd
 
     from assay.data.images import read_image
@@ -73,6 +79,7 @@ def draw(
             ),
             ("Predictions drawn at random", folder / "sample_predictions.png"),
         ],
+        sections=sections,
     )
 
 

@@ -11,6 +11,8 @@ from assay.tracking import Run
 if TYPE_CHECKING:
     import pandas as pd
 
+    from assay.evaluation.sections import Section
+
 
 def predict_all(
     cfg: ClassificationConfig, models: dict[str, tuple[ClassificationConfig, Path]]
@@ -127,6 +129,26 @@ def score_one(
     return {**clean, "as_published": published, "differences": found, "temperature": temperature}
 
 
+def route_into(
+    cfg: ClassificationConfig, folder: Path, predictions: Predictions, model: str, trained: Path
+) -> "list[Section]":
+    """Write what `model` routes to clean, maybe and pit into `folder`; the report's sections about it."""
+    from assay.evaluation.routing_report import route_one
+
+    routing = cfg.evaluate.routing
+    return route_one(
+        folder,
+        predictions,
+        model,
+        cfg.project.classes,
+        trained=trained,
+        production=(routing.pit, routing.maybe) if routing else None,
+        recall=routing.recall if routing else 1.0,
+        draws=cfg.evaluate.bootstrap_draws,
+        seed=cfg.seed,
+    )
+
+
 def not_comparable(cfg: ClassificationConfig, source: str, weights: str) -> list[str]:
     """Why a measured number does not stand beside the published one; empty where it does."""
     reasons = [] if source == "original" else [f"{source} data"]
@@ -170,7 +192,17 @@ def score_into(cfg: ClassificationConfig, out: Path, name: str, trained: Path, r
     with fresh_folder(out) as folder:
         store(folder, predictions)
         write_json(folder / "metrics.json", scores)
-        draw(cfg, folder, predictions["val"], name, scores=scores, comparison=None, trained=trained)
+        sections = route_into(cfg, folder, predictions["val"], name, trained)
+        draw(
+            cfg,
+            folder,
+            predictions["val"],
+            name,
+            scores=scores,
+            comparison=None,
+            trained=trained,
+            sections=sections,
+        )
         run.artifact(folder / "report.html")
         for picture in sorted(folder.glob("*.png")):
             run.artifact(picture, "evaluation")

@@ -20,6 +20,7 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
     """
     import pandas as pd
 
+    from assay.evaluation.routing_report import read_sections
     from assay.evaluation.sections import to_markdown
     from assay.evaluation.sweep import rows_of, sections_of
 
@@ -48,8 +49,11 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
         "",
         *_facts(name, run, jobs),
         "",
-        *map(to_markdown, sections_of(rows_of(table), pairs, experiments)),
+        *map(to_markdown, [*sections_of(rows_of(table), pairs, experiments), *read_sections(folder)]),
     ]
+    for more in sorted(folder.glob("routing*.csv")):
+        with atomic_write(stem.with_name(f"{stem.name}-{more.name}")) as temporary:
+            temporary.write_bytes(more.read_bytes())
     with atomic_write(stem.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join(text), "utf-8")
     return stem.with_suffix(".md")

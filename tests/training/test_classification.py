@@ -70,8 +70,8 @@ def test_the_same_call_gives_the_same_weights(settings, changes):
 
 def test_frozen_features_computed_once_train_the_same_head(settings, monkeypatch):
     calls = []
-    real = classification._features
-    monkeypatch.setattr(classification, "_features", lambda *a: calls.append(1) or real(*a))
+    real = classification.frozen_features
+    monkeypatch.setattr(classification, "frozen_features", lambda *a: calls.append(1) or real(*a))
     frozen = settings | {"freeze": "backbone", "augmentation": "none", "lr": 1e-2}
     cached = train_classifier(**frozen)
     assert len(calls) == 3  # training, validation and select images, once each

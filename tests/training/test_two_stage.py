@@ -4,14 +4,14 @@ import torch
 
 from assay.errors import UserError
 from assay.models.classifier import predict
-from assay.training import two_stage
+from assay.training import cross_fit, two_stage
 from assay.training.examples import split_off
 from assay.training.two_stage import train_two_stage
 
 
 @pytest.fixture
 def arguments(settings):
-    return settings | {"train_groups": [f"g{number // 2}" for number in range(60)], "epochs": 3}
+    return settings | {"train_groups": [f"g{number // 2}" for number in range(60)], "epochs": 3, "folds": 2}
 
 
 def test_misses_of_models_that_had_not_seen_them_become_maybe(arguments, monkeypatch):
@@ -22,13 +22,14 @@ def test_misses_of_models_that_had_not_seen_them_become_maybe(arguments, monkeyp
         trainings.append((given, real(**given)))
         return trainings[-1][1]
 
-    monkeypatch.setattr(two_stage, "train_classifier", watched)
+    for module in (cross_fit, two_stage):
+        monkeypatch.setattr(module, "train_classifier", watched)
     names = set()
     trained = train_two_stage(**arguments | {"log": lambda name, value, step: names.add(name)})
 
-    (half1, model1), (half2, model2), (_, stage1), (last, _) = trainings
+    (fold1, model1), (fold2, model2), (_, stage1), (last, _) = trainings
     assert trained.info["classes"] == last["classes"] == ["clean", "maybe", "pit"]
-    assert len(half1["train_images"]) + len(half2["train_images"]) == 60
+    assert len(fold1["train_images"]) + len(fold2["train_images"]) == 60
     # recompute the training labels from the models that had not seen the images
     first = ~split_off(
         arguments["train_labels"], arguments["train_groups"], share=0.5, seed=arguments["seed"]
@@ -45,7 +46,7 @@ def test_misses_of_models_that_had_not_seen_them_become_maybe(arguments, monkeyp
         last["weights"].state["layer1.0.conv1.weight"], stage1.module.state_dict()["layer1.0.conv1.weight"]
     )
     assert trained.module.fc.out_features == 3
-    assert {"half1/val/accuracy", "half2/val/accuracy", "stage1/val/accuracy", "val/accuracy"} <= names
+    assert {"fold1/val/accuracy", "fold2/val/accuracy", "stage1/val/accuracy", "val/accuracy"} <= names
     assert [path.name for path in arguments["checkpoint"].parent.iterdir()] == ["checkpoint.pt"]
 
 
@@ -58,7 +59,8 @@ def test_too_few_misses_are_a_users_mistake(arguments, monkeypatch):
     def always_right(module, images, input_mode):
         return np.eye(2)[[known[image.tobytes()] for image in images]]
 
-    monkeypatch.setattr(two_stage, "predict", always_right)
+    for module in (cross_fit, two_stage):
+        monkeypatch.setattr(module, "predict", always_right)
     with pytest.raises(UserError, match="0 training images are 'maybe'"):
         train_two_stage(**arguments | {"epochs": 1})
 

@@ -61,6 +61,11 @@ class ClassifierTraining(Strict):
         gt=0, le=0.5, description="part of the training images, by group, that the clean selection chooses on"
     )
     max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
+    folds: int = Field(
+        ge=0,
+        le=20,
+        description="further trainings, each without one part of the training images, which it then judges; 0 = none",
+    )
     optimizer: Literal["adam", "adamw", "sgd"]
     lr: Positive = Field(le=1, description="learning rate")
     group_lrs: dict[str, Positive] = Field(description="learning rate by child module, instead of lr")
@@ -75,6 +80,14 @@ class ClassifierTraining(Strict):
     )
     hard_examples: HardExamples
 
+    @model_validator(mode="after")
+    def _folds_fit(self) -> "ClassifierTraining":
+        if self.folds == 1:
+            raise ValueError("folds 1 leaves nothing to train on; use 0 or at least 2")
+        if self.maybe == "misses" and not self.folds:
+            raise ValueError("maybe: misses finds them by cross-fitting; set folds to at least 2")
+        return self
+
 
 class UncertaintyMining(Strict):
     """Which classified images are worth a person's look."""
@@ -84,10 +97,14 @@ class UncertaintyMining(Strict):
 
 
 class Routing(Strict):
-    """Production's rule: pit at or above `pit`, maybe at or above `maybe`, else clean (pit probability)."""
+    """Production's rule: pit at or above `pit`, maybe at or above `maybe`, else clean (pit probability).
+
+    With out-of-fold probabilities (`train.folds`) a second rule is searched: one that catches `recall` of the pits.
+    """
 
     pit: Fraction
     maybe: Fraction
+    recall: float = Field(gt=0, le=1, description="share of the pits the searched rule calls pit or maybe")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Routing":

@@ -16,7 +16,6 @@ from assay.models.weights import Weights
 from assay.training.augment import Augmentation, augment
 from assay.training.checkpoint import Checkpoint, fingerprint
 from assay.training.epochs import (
-    EVALUATION_BATCH,
     SELECTIONS,
     Log,
     Row,
@@ -26,7 +25,8 @@ from assay.training.epochs import (
     best_row,
     run_epochs,
 )
-from assay.training.precision import Precision, autocast, choose, device, keep_freed_memory
+from assay.training.frozen import Features, frozen_features
+from assay.training.precision import choose, device, keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ def train_classifier(
     precision: Literal["auto", "fp32", "bf16"],
     checkpoint: Path,
     log: Log,
+    features: Features | None = None,
 ) -> TrainedClassifier:
     """Train on (N, S, S, 3) RGB uint8 images with labels in [0, len(classes)).
 
@@ -78,7 +79,7 @@ def train_classifier(
     reported (clean), and the first with the highest on the val images (as published). `patience` epochs without a
     new best on the select images end the training early. `freeze` and `group_lrs` are those of `timm_adapter`.
     With the backbone frozen and no augmentation every image's features are the same in each epoch, so they are
-    computed once.
+    computed once; a dictionary given as `features` keeps them for further trainings on the same images.
 
     `log(name, value, epoch)` receives train/loss, train/accuracy, loss, accuracy and classes_predicted of val/ and
     select/, lr and train/images_per_second after each epoch (counted from 1); a resumed run
@@ -144,7 +145,8 @@ def train_classifier(
         return to_input(augment(examples, augmentation, generator) if generator else examples, input_mode)
 
     if freeze == "backbone" and augmentation == "none":
-        inputs = [_features(module, images, input_mode, settings["precision"]) for images in inputs]
+        known = {} if features is None else features
+        inputs = [frozen_features(module, part, input_mode, settings["precision"], known) for part in inputs]
         network, frozen, prepare = timm_adapter.head_of(module), [], _as_it_is
     outcome = run_epochs(
         Setup(
@@ -195,19 +197,6 @@ def train_classifier(
         "collapsed": collapsed,
     }
     return TrainedClassifier(module.eval().cpu(), as_published, info, history)
-
-
-def _features(module: nn.Module, images: Tensor, input_mode: InputMode, precision: Precision) -> Tensor:
-    """Frozen features (N, F) in float32, computed once for all epochs."""
-    module.eval()
-    parts = []
-    with (
-        torch.no_grad(),
-        autocast(precision, images.device),
-    ):  # no inference tensors: autograd reads them later
-        for part in images.split(EVALUATION_BATCH):
-            parts.append(timm_adapter.features_of(module, to_input(part, input_mode)).float())
-    return torch.cat(parts)
 
 
 def _as_it_is(examples: Tensor, generator: Generator | None) -> Tensor:

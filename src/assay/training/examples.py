@@ -54,10 +54,10 @@ def training_rows(
         rows = _subset(rows, max_images, seed)
     for name in classes:
         if (found := int((rows["label"] == name).sum())) < 2:
-            raise UserError(
-                f"class {name!r}: {found} training images, at least 2 are needed; raise train.max_images, add "
-                "images, or review candidates (`maybe` comes from reviewers only)"
-            )
+            mend = "raise train.max_images or add images"
+            if name not in set(manifest["label"]):  # "maybe"
+                mend = "only reviewers give this label: review candidates (`assay review record`), then `dvc repro`"
+            raise UserError(f"class {name!r}: {found} training images, at least 2 are needed; {mend}")
     again = [rows[rows["reviewed"]]] * (repeat - 1)
     return pd.concat([rows, *again])[["image", "label", "group"]].reset_index(drop=True)
 
@@ -68,20 +68,28 @@ def split_off(labels: NDArray[Any], groups: Sequence[str], *, share: float, seed
     Raises:
         UserError: too few images or groups for such a part.
     """
+    return grouped_folds(labels, groups, folds=round(1 / share), seed=seed) == 0
+
+
+def grouped_folds(labels: NDArray[Any], groups: Sequence[str], *, folds: int, seed: int) -> NDArray[np.int64]:
+    """(N,) which of `folds` parts each image is in: a group is in one only, classes are shared out evenly.
+
+    Raises:
+        UserError: too few images or groups for so many parts.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    parts = round(1 / share)
-    folds = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=seed)
-    marked = np.zeros(len(labels), dtype=bool)
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    fold = np.zeros(len(labels), dtype=np.int64)
     try:
-        _, rows = next(folds.split(marked, labels, np.asarray(groups)))
+        for number, (_, rows) in enumerate(splitter.split(fold, labels, np.asarray(groups))):
+            fold[rows] = number
     except ValueError as error:
         raise UserError(
-            f"{len(labels)} training images in {len(set(groups))} groups cannot be split into {parts} parts with every "
+            f"{len(labels)} training images in {len(set(groups))} groups cannot be split into {folds} parts with every "
             "class; raise train.max_images or add images"
         ) from error
-    marked[rows] = True
-    return marked
+    return fold
 
 
 def _subset(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:

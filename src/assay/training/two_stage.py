@@ -17,8 +17,8 @@ from assay.errors import UserError
 from assay.models.classifier import InputMode, predict
 from assay.models.weights import Weights
 from assay.training.classification import TrainedClassifier, train_classifier
+from assay.training.cross_fit import beside, cross_fit, fold_checkpoints
 from assay.training.epochs import Log
-from assay.training.examples import split_off
 
 MAYBE = "maybe"
 
@@ -32,6 +32,7 @@ def train_two_stage(
     val_labels: NDArray[np.integer[Any]],
     select_images: NDArray[np.uint8],
     select_labels: NDArray[np.integer[Any]],
+    folds: int,
     classes: Sequence[str],
     weights: Weights,
     input_mode: InputMode,
@@ -43,9 +44,9 @@ def train_two_stage(
     """Train the three-class model (`classes[0]`, "maybe", `classes[1]`) from two-class images.
 
     Arguments are those of `train_classifier`, for each stage alike (`epochs` epochs in each), and
-    `train_groups`, one near-duplicate group per training image. Two more binary models, one per half of the
-    groups, find the "maybe" of the training images; stage 1, trained on all of them, finds those of the
-    validation and select images and hands its weights to stage 2, under a new head.
+    `train_groups`, one near-duplicate group per training image. `folds` more binary models, each without a part of
+    the groups, find the "maybe" of the training images (`cross_fit`); stage 1, trained on all of them, finds those of
+    the validation and select images and hands its weights to stage 2, under a new head.
 
     Stage 2 selects its epoch on these validation labels, so its accuracy counts agreement with stage 1's
     misses, not truth alone; `info["maybe"]` says how many images they are. Logged names of the earlier
@@ -55,38 +56,34 @@ def train_two_stage(
     """
     if len(classes) != 2:
         raise ValueError(f"two-stage training starts from 2 classes, found {len(classes)}")
-    if len(train_groups) != len(train_labels):
-        raise ValueError(f"{len(train_labels)} training images but {len(train_groups)} groups")
+    settings |= {"select_images": select_images, "input_mode": input_mode, "seed": seed}
+    binary: dict[str, Any] = {
+        "train_images": train_images,
+        "train_labels": train_labels,
+        "select_labels": select_labels,
+        "classes": classes,
+        "weights": weights,
+    }
 
-    def binary(name: str, rows: NDArray[np.bool_]) -> TrainedClassifier:
-        return train_classifier(
-            train_images=train_images[rows],
-            train_labels=train_labels[rows],
-            val_images=val_images,
-            val_labels=val_labels,
-            select_images=select_images,
-            select_labels=select_labels,
-            classes=classes,
-            weights=weights,
-            input_mode=input_mode,
-            seed=seed,
-            checkpoint=_beside(checkpoint, name),
-            log=lambda metric, value, epoch: log(f"{name}/{metric}", value, epoch),
-            **settings,
-        )
+    def misses(answers: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        return answers.argmax(axis=1) != labels
 
-    def misses(
-        trained: TrainedClassifier, images: NDArray[np.uint8], labels: NDArray[Any]
-    ) -> NDArray[np.bool_]:
-        return predict(trained.module, images, input_mode=input_mode).argmax(axis=1) != labels
-
-    second_half = split_off(train_labels, train_groups, share=0.5, seed=seed)
-    train_maybe = np.zeros(len(train_labels), dtype=bool)
-    for name, seen in (("half1", ~second_half), ("half2", second_half)):
-        train_maybe[~seen] = misses(binary(name, seen), train_images[~seen], train_labels[~seen])
-    stage1 = binary("stage1", np.ones(len(train_labels), dtype=bool))
-    val_maybe = misses(stage1, val_images, val_labels)
-    select_maybe = misses(stage1, select_images, select_labels)
+    unseen = cross_fit(
+        **binary, **settings, folds=folds, train_groups=train_groups, checkpoint=checkpoint, log=log
+    )
+    train_maybe = misses(unseen.probabilities, train_labels)
+    stage1 = train_classifier(
+        **binary,
+        **settings,
+        val_images=val_images,
+        val_labels=val_labels,
+        checkpoint=beside(checkpoint, "stage1"),
+        log=lambda metric, value, epoch: log(f"stage1/{metric}", value, epoch),
+    )
+    val_maybe, select_maybe = (
+        misses(predict(stage1.module, images, input_mode=input_mode), labels)
+        for images, labels in ((val_images, val_labels), (select_images, select_labels))
+    )
 
     three_train, three_val = _three(train_labels, train_maybe), _three(val_labels, val_maybe)
     three_classes = [classes[0], MAYBE, classes[1]]
@@ -101,18 +98,15 @@ def train_two_stage(
         train_labels=three_train,
         val_images=val_images,
         val_labels=three_val,
-        select_images=select_images,
         select_labels=_three(select_labels, select_maybe),
         classes=three_classes,
         weights=Weights(weights.origin, f"stage 1 on {weights.detail}", stage1.module.state_dict()),
-        input_mode=input_mode,
-        seed=seed,
         checkpoint=checkpoint,
         log=log,
         **settings,
     )
-    for name in ("half1", "half2", "stage1"):
-        _beside(checkpoint, name).unlink(missing_ok=True)
+    for path in (*fold_checkpoints(checkpoint, folds), beside(checkpoint, "stage1")):
+        path.unlink(missing_ok=True)
     facts = {
         "maybe": {"train": int(train_maybe.sum()), "val": int(val_maybe.sum())},
         "stage1": {key: stage1.info[key] for key in ("selections", "collapsed")},
@@ -123,7 +117,3 @@ def train_two_stage(
 def _three(labels: NDArray[np.integer[Any]], maybe: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Labels 0 and 1 become 0 and 2; "maybe" is 1."""
     return np.where(maybe, 1, 2 * labels.astype(np.int64))
-
-
-def _beside(checkpoint: Path, name: str) -> Path:
-    return checkpoint.with_name(f"{checkpoint.stem}.{name}{checkpoint.suffix}")
