@@ -33,6 +33,7 @@ SHARED: dict[str, Any] = {
     "augmentation": "geometric",
     "patience": None,
     "maybe": "none",
+    "folds": 0,
     "hard_examples": {"use": False, "repeat": 1},
     "routing": None,
 }
@@ -144,7 +145,7 @@ LEDGER: dict[str, tuple[dict[str, Any], float | None, float | None]] = {
         None,
     ),
     # stage 1 binary, its misses become "maybe", stage 2 three-class; 10 + 10 epochs; ~92-94 %
-    "two_stage": ({"architecture": RESNET50, "epochs": 10, "maybe": "misses"}, None, None),
+    "two_stage": ({"architecture": RESNET50, "epochs": 10, "maybe": "misses", "folds": 2}, None, None),
     # one three-class training on reviewed "maybe" labels, 20 epochs; planned
     "three_class_direct": (
         {
@@ -156,8 +157,12 @@ LEDGER: dict[str, tuple[dict[str, Any], float | None, float | None]] = {
         None,
         None,
     ),
-    # any binary model; pit >= .75, maybe .5-.75, else clean; planned
-    "confidence_routing": ({"architecture": RESNET50, "routing": {"pit": 0.75, "maybe": 0.5}}, None, None),
+    # any binary model; pit >= .75, maybe .5-.75, else clean; searched: pit recall >= 99 %; planned
+    "confidence_routing": (
+        {"architecture": RESNET50, "folds": 3, "routing": {"pit": 0.75, "maybe": 0.5, "recall": 0.99}},
+        None,
+        None,
+    ),
 }
 
 # what else the ledger's last column states; shares, megabytes of the source, milliseconds on its CPU
