@@ -104,8 +104,8 @@ def decisions(pit, truth):
 
 def test_calibrated_thresholds_undo_a_known_temperature():
     random = np.random.default_rng(1)
-    logits = random.normal(0, 2, 20_000)
-    truth = (random.random(20_000) < 1 / (1 + np.exp(-logits))).astype(int)
+    logits = random.normal(0, 2, 4_000)
+    truth = (random.random(4_000) < 1 / (1 + np.exp(-logits))).astype(int)
     sharpened = decisions(1 / (1 + np.exp(-3 * logits)), truth)
     found = rules(val=sharpened, unseen=sharpened, production=(0.75, 0.5), recall=0.9)
     (calibrated,) = (rule for rule in found if rule.name == "production, calibrated")
