@@ -1,6 +1,6 @@
 """Pages per second, PDF in and JSON out, beside the obvious way, on the same PDFs in the same run.
 
-    python -m benchmarks.annotate [--pdfs data/documents/pdfs] [--project documents] [--pages 40] [--rounds 3]
+    python -m benchmarks.annotate [--pdfs data/documents/pdfs] [--build build/documents] [--pages 40] [--rounds 3]
 
 Ours: `assay.documents.reading` over the export, the next page drawn while one is looked at. The obvious way: pypdfium2
 to a Pillow picture, Ultralytics' own `YOLO.predict` of the same trained network in torch, as it comes (it sets its own

@@ -86,6 +86,12 @@ def test_names_below_folders_and_twins(folder, tmp_path):
     assert list(sources_of([folder / "a.pdf", twin, folder / "below"])) == ["a.pdf", "a.pdf-2", "b.png"]
 
 
+def test_results_are_no_sources(folder):
+    output = folder / "below/out"
+    annotate(sources_of([folder], output), output, how())
+    assert list(sources_of([folder], output)) == ["a.pdf", "below__b.png", "locked.pdf"]
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

@@ -72,6 +72,17 @@ def test_the_data_set_is_whole(done):
     )
 
 
+def test_shown_boxes_are_grouped_where_the_configuration_asks_for_it(done):
+    folder = done.build / "evaluation"
+    if done.project != "documents":
+        assert not (folder / "grouping.json").exists()
+        return
+    told, table = read(folder / "grouping.json"), pd.read_parquet(folder / "grouped.parquet")
+    assert told["rule"]["page_side"] == 1024 and set(told["splits"]) == {"val"}
+    assert told["splits"]["val"]["grouped"]["boxes"] == len(table) <= told["splits"]["val"]["raw"]["boxes"]
+    assert (table["score"] >= 0.15).all()
+
+
 def test_nothing_held_out_is_mined(done):
     table = candidates_of(done)
     assert len(table) and table["candidate"].is_unique

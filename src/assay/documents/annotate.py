@@ -50,11 +50,13 @@ class How:
         }
 
 
-def sources_of(paths: Sequence[Path]) -> dict[str, Path]:
+def sources_of(paths: Sequence[Path], output: Path | None = None) -> dict[str, Path]:
     """Name -> file, for files and for everything readable below folders, in order.
 
     A file's name is its own, or its path below the folder that was given, with "/" as "__"; where two would be alike the
-    second gets "-2". Raises UserError for a path that is not there, a folder without documents, another kind of file.
+    second gets "-2". What lies in `output` is a result, not a source.
+
+    Raises UserError for a path that is not there, a folder without documents, another kind of file.
     """
     found: dict[str, Path] = {}
     for path in paths:
@@ -62,6 +64,8 @@ def sources_of(paths: Sequence[Path]) -> dict[str, Path]:
             files = sorted(
                 file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
             )
+            if output is not None:
+                files = [file for file in files if not file.resolve().is_relative_to(output.resolve())]
             if not files:
                 raise UserError(f"{path}: holds no PDF and no picture ({', '.join(SUFFIXES)})")
             named = [("__".join(file.relative_to(path).parts), file) for file in files]

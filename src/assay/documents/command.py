@@ -48,7 +48,7 @@ def annotate(
     from assay.documents.sheets import Limits
     from assay.evaluation.grouping import GroupingRule
 
-    sources = sources_of(source)
+    sources = sources_of(source, output)
     asked = Asked(confidence=conf, rule=GroupingRule(distance=group_dist, iou=group_iou), codes=codes)
     done = run(sources, output, How(Model.load(model), asked, Limits(dpi=dpi), flatten))
     print(f"{output}: {len(done.done)} documents annotated, {len(done.skipped)} were there")
