@@ -49,4 +49,7 @@ def test_what_is_flat_can_be_traced_back():
 def test_no_outline_no_page(scanned_page):
     assert flatten(scanned_page) is None  # a scan: the page is all there is
     assert flatten(np.full((500, 400, 3), 128, np.uint8)) is None
+    broken_off = scanned_page.copy()
+    broken_off[800:] = 128  # a scan that ended early: its upper part is no page on a table
+    assert flatten(broken_off) is None
     assert flatten(np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)) is None
