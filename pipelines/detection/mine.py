@@ -1,7 +1,7 @@
 """pipelines/mine.py for detectors: frames of clips (document 002), or images and pages."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,8 @@ def _mined(cfg: DetectionConfig, detector: Any, model: str) -> "Iterator[tuple[M
     from assay.data.classification import read_manifest
     from assay.mining.clip import ClipSettings
     from assay.mining.clips import Shard, few_frames, minable_clips, mine_clips, one_by_one
-    from assay.mining.fast import fast_detector
+    from assay.mining.cluster import TrainedDetector, on_ray
+    from assay.mining.fast import fast_detector, runtime_name
     from assay.mining.flicker import FlickerRule
     from assay.mining.similar import SkipRule
     from assay.mining.timeline import rules_from
@@ -80,14 +81,7 @@ def _mined(cfg: DetectionConfig, detector: Any, model: str) -> "Iterator[tuple[M
     assert how.of == "clips"  # noqa: S101 - for mypy
     clips = minable_clips(pd.read_csv(dataset / "clips.csv", dtype={"clip": str}), read_manifest(dataset))
     data = Path(cfg.data)
-    finder, runtime = fast_detector(
-        detector,
-        runtime=how.runtime,
-        precision=how.precision,
-        model_id=model,
-        cache=Path("runs/networks"),
-        frames=lambda: few_frames(clips, data),
-    )
+    runtime = runtime_name(how.runtime, how.precision)
     settings = ClipSettings(
         classes=tuple(detector.classes),
         rules=rules_from(how.scoring.model_dump()),
@@ -98,9 +92,22 @@ def _mined(cfg: DetectionConfig, detector: Any, model: str) -> "Iterator[tuple[M
         runtime=runtime,
         **how.model_dump(include={"stride", "cap", "score_range", "gate", "verifier"}),
     )
-    with open_work(Path("runs/mining") / cfg.project.name) as work:
-        engine = one_by_one(finder, data, work.path, settings, model_id=model)
-        shard = Shard.parse(how.shard) if how.shard else None
+    shard = Shard.parse(how.shard) if how.shard else None
+    with open_work(Path("runs/mining") / cfg.project.name) as work, ExitStack() as stack:
+        if how.engine == "ray":
+            make = TrainedDetector.of(Path(cfg.build) / "baseline", runtime=runtime, model_id=model)
+            engine = stack.enter_context(
+                on_ray(make, data, work.path, settings, model_id=model, address=how.cluster)
+            )
+        else:
+            finder = fast_detector(
+                detector,
+                runtime,
+                model_id=model,
+                cache=Path("runs/networks"),
+                frames=lambda: few_frames(clips, data),
+            )
+            engine = one_by_one(finder, data, work.path, settings, model_id=model)
         yield mine_clips(clips, data, engine, work, settings, model_id=model, shard=shard), work
 
 

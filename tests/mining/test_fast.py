@@ -6,7 +6,7 @@ import pytest
 
 from assay.mining import fast
 from assay.mining.clips import few_frames
-from assay.mining.fast import OpenVinoDetector, best_precision, convert, fast_detector
+from assay.mining.fast import OpenVinoDetector, best_precision, convert, fast_detector, runtime_name
 from assay.models.detector import Detector
 from assay.models.letterbox import boxes_of, letterbox
 from assay.models.yolo_adapter import build
@@ -104,11 +104,15 @@ def test_the_precision_that_the_cpu_has(flags, precision):
 
 
 def test_what_runs_it_is_named(detector, tmp_path, monkeypatch):
-    options = {"model_id": "m", "cache": tmp_path, "frames": list}
-    assert fast_detector(detector, runtime="torch", precision="auto", **options) == (detector, "torch")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert fast_detector(detector, runtime_name("torch", "auto"), model_id="m", cache=tmp_path) is detector
     monkeypatch.setattr(fast, "cpu_flags", lambda: {"amx_bf16"})
-    assert fast_detector(detector, runtime="auto", precision="auto", **options)[1] == "openvino-bf16"
-    assert fast_detector(detector, runtime="openvino", precision="f32", **options)[1] == "openvino-f32"
+    assert runtime_name("auto", "auto") == "openvino-bf16"
+    assert runtime_name("openvino", "int8") == "openvino-int8"
+    assert isinstance(fast_detector(detector, "openvino-f32", model_id="m", cache=tmp_path), OpenVinoDetector)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert runtime_name("auto", "auto") == runtime_name("torch", "f32") == "torch-cuda-f16"
+    assert runtime_name("openvino", "f32") == "openvino-f32"
 
 
 def test_few_frames_of_every_readable_clip(tmp_path):

@@ -192,6 +192,12 @@ class ClipMining(Strict):
     precision: Literal["auto", "f32", "bf16", "int8"] = Field(
         description="of OpenVINO; auto: bf16 where the CPU has matrix units for it (AMX), otherwise f32"
     )
+    engine: Literal["local", "ray"] = Field(
+        description="ray: clips as tasks of a Ray cluster; the extra `ray`"
+    )
+    cluster: str | None = Field(
+        description="address of a running Ray cluster; null = one on this machine, for the run"
+    )
     shard: Annotated[str, Field(pattern=r"^\d+/\d+$")] | None = Field(
         description="0/2, 1/2: one of two processes that share the clips; null = all clips, and put the output together"
     )
@@ -200,7 +206,11 @@ class ClipMining(Strict):
     scoring: Scoring
 
     @model_validator(mode="after")
-    def _shard_is_one_of_its_number(self) -> "ClipMining":
+    def _parts_fit(self) -> "ClipMining":
+        if self.engine == "ray" and self.precision == "int8":
+            raise ValueError(
+                "precision int8 learns from all clips, which a worker does not have: use engine local"
+            )
         if self.shard is not None:
             index, of = map(int, self.shard.split("/"))
             if index >= of:

@@ -27,35 +27,49 @@ CALIBRATION = 48  # frames from which int8 learns its ranges
 _BATCH = 16  # frames a GPU sees at once
 
 
-def fast_detector(
-    detector: TorchDetector,
-    *,
-    runtime: Runtime,
-    precision: Precision,
-    model_id: str,
-    cache: Path,
-    frames: Callable[[], Iterable[np.ndarray]],
-) -> tuple[Detector, str]:
-    """Choose what runs the network; returns it and its name for the candidates, e.g. `openvino-int8`.
+def runtime_name(runtime: Runtime, precision: Precision) -> str:
+    """What will run the network on this machine, as the candidates say it: torch, torch-cuda-f16, openvino-f32, ….
 
     Args:
-        detector: as trained.
-        runtime: torch, as trained, on the GPU where there is one; openvino; auto: the GPU, otherwise OpenVINO.
+        runtime: torch: as trained, on the GPU where there is one; openvino; auto: the GPU, otherwise OpenVINO.
         precision: of OpenVINO; auto: bf16 where the CPU multiplies it in hardware (AMX), otherwise f32.
-        model_id: of the weights, for the cache.
-        cache: folder of converted networks.
-        frames: a few pictures as they will be mined, RGB; asked for only where int8 has to learn its ranges.
     """
     import torch
 
     if torch.cuda.is_available() and runtime != "openvino":
-        return CudaDetector(detector), "torch-cuda-f16"
+        return "torch-cuda-f16"
     if runtime == "torch":
-        return detector, "torch"
-    chosen = best_precision(cpu_flags()) if precision == "auto" else precision
+        return "torch"
+    return f"openvino-{best_precision(cpu_flags()) if precision == 'auto' else precision}"
+
+
+def fast_detector(
+    detector: TorchDetector,
+    name: str,
+    *,
+    model_id: str,
+    cache: Path,
+    frames: Callable[[], Iterable[np.ndarray]] = tuple,
+    cores: int | None = None,
+) -> Detector:
+    """The detector as `name` of `runtime_name` runs it.
+
+    Args:
+        detector: as trained.
+        name: what runs it.
+        model_id: of the weights, for the cache.
+        cache: folder of converted networks.
+        frames: a few pictures as they will be mined, RGB; asked for only where int8 has to learn its ranges.
+        cores: that OpenVINO keeps busy; None = all of this process.
+    """
+    if name == "torch":
+        return detector
+    if name == "torch-cuda-f16":
+        return CudaDetector(detector)
+    precision = name.removeprefix("openvino-")
     return OpenVinoDetector(
-        detector, precision=chosen, model_id=model_id, cache=cache, frames=frames
-    ), f"openvino-{chosen}"
+        detector, precision=precision, model_id=model_id, cache=cache, frames=frames, cores=cores
+    )
 
 
 def best_precision(flags: Iterable[str]) -> Literal["f32", "bf16"]:
@@ -79,7 +93,7 @@ class OpenVinoDetector:
         self,
         detector: TorchDetector,
         *,
-        precision: Literal["f32", "bf16", "int8"],
+        precision: str,  # f32, bf16 or int8
         model_id: str,
         cache: Path,
         frames: Callable[[], Iterable[np.ndarray]],
