@@ -10,7 +10,9 @@ from assay.config import DetectionConfig
 if TYPE_CHECKING:
     import pandas as pd
 
+    from assay.mining.clip import Verify
     from assay.mining.clips import MinedClips
+    from assay.mining.timeline import Fusion
     from assay.mining.work import WorkFolder
 
 
@@ -82,20 +84,25 @@ def _mined(cfg: DetectionConfig, detector: Any, model: str) -> "Iterator[tuple[M
     clips = minable_clips(pd.read_csv(dataset / "clips.csv", dtype={"clip": str}), read_manifest(dataset))
     data = Path(cfg.data)
     runtime = runtime_name(how.runtime, how.precision)
+    rules = rules_from(how.scoring.model_dump())
+    verifier, verify = _verifier(cfg, dataset, rules.fusion)
     settings = ClipSettings(
         classes=tuple(detector.classes),
-        rules=rules_from(how.scoring.model_dump()),
+        rules=rules,
         nms_iou=cfg.evaluate.inference.nms_iou,
         max_boxes=cfg.evaluate.max_boxes,
         flicker=FlickerRule(**how.flicker.model_dump()),
         skip=SkipRule(**how.skip.model_dump()),
         runtime=runtime,
-        **how.model_dump(include={"stride", "cap", "score_range", "gate", "verifier"}),
+        verifier=verifier,
+        **how.model_dump(include={"stride", "cap", "score_range", "gate"}),
     )
     shard = Shard.parse(how.shard) if how.shard else None
     with open_work(Path("runs/mining") / cfg.project.name) as work, ExitStack() as stack:
         if how.engine == "ray":
-            make = TrainedDetector.of(Path(cfg.build) / "baseline", runtime=runtime, model_id=model)
+            make = TrainedDetector.of(
+                Path(cfg.build) / "baseline", runtime=runtime, model_id=model, verify=verify
+            )
             engine = stack.enter_context(
                 on_ray(make, data, work.path, settings, model_id=model, address=how.cluster)
             )
@@ -107,8 +114,46 @@ def _mined(cfg: DetectionConfig, detector: Any, model: str) -> "Iterator[tuple[M
                 cache=Path("runs/networks"),
                 frames=lambda: few_frames(clips, data),
             )
-            engine = one_by_one(finder, data, work.path, settings, model_id=model)
+            engine = one_by_one(finder, data, work.path, settings, model_id=model, verify=verify)
         yield mine_clips(clips, data, engine, work, settings, model_id=model, shard=shard), work
+
+
+def _verifier(cfg: DetectionConfig, dataset: Path, fusion: "Fusion") -> "tuple[str, Verify | None]":
+    """What gives the second opinion: its name in the candidates, and the function."""
+    import numpy as np
+    import pandas as pd
+
+    from assay.data.classification import read_manifest
+    from assay.data.images import read_image
+    from assay.mining.small_clip import caption_of, learned_id, shrink, small_clip_verifier, train_small_clip
+    from assay.mining.verifier import clip_verifier
+    from assay.models import clip_adapter
+
+    asked = cfg.mine.scoring.clip  # type: ignore[union-attr]
+    prompts = {"positive": asked.positive, "negative": asked.negative}
+    kind = cfg.mine.verifier  # type: ignore[union-attr]
+    if kind == "none":
+        return "none", None
+    if kind == "clip":
+        weights = clip_adapter.resolve(
+            asked.model,
+            path=None,
+            allow_download=cfg.profile.weights.allow_download,
+            allow_random_init=False,
+        )
+        return f"{asked.model} {weights.detail}", clip_verifier(
+            asked.model, weights, fusion=fusion, **prompts
+        )
+    manifest, boxes = read_manifest(dataset), pd.read_parquet(dataset / "boxes.parquet")
+    shown = boxes.groupby("image")["label"].agg(list).to_dict()
+    images = manifest.loc[manifest["split"] == "train", "image"].tolist()
+    model = train_small_clip(
+        np.stack([shrink(read_image(dataset / image)) for image in images]),
+        [caption_of(shown.get(image, []), normal=asked.negative) for image in images],
+        prompts=list(prompts.values()),
+        seed=cfg.seed,
+    )
+    return f"sample_clip {learned_id(model)}", small_clip_verifier(model, fusion=fusion, **prompts)
 
 
 def _clips(

@@ -52,11 +52,10 @@ def test_without_ray_one_line_names_the_extra(project, monkeypatch):
         pass
 
 
-@pytest.mark.slow
 def test_no_cluster_at_an_address_is_said(project):
-    options = {"model_id": "m", "address": "127.0.0.1:1"}
+    options = {"model_id": "m", "address": "ray://127.0.0.1:1"}
     with (
-        pytest.raises(UserError, match=r"mine.cluster=127.0.0.1:1: no Ray cluster answers"),
+        pytest.raises(UserError, match=r"mine.cluster=ray://127.0.0.1:1: no Ray cluster answers .*refused"),
         on_ray(lambda: None, project.data, project.work, project.settings, **options),
     ):
         pass

@@ -183,8 +183,9 @@ class ClipMining(Strict):
     cap: Count = Field(description="candidates per clip")
     score_range: tuple[Fraction, Fraction] = Field(description="of the smoothed fused score")
     gate: bool = Field(description="a candidate needs the multi-cue gate")
-    verifier: Literal["none"] = Field(
-        description="second opinion on a frame; none: the detector's score alone"
+    verifier: Literal["none", "clip", "sample_clip"] = Field(
+        description="second opinion on a frame; none: the detector's score alone; clip: needs its weights; "
+        "sample_clip: a small one, taught from the labelled frames before mining"
     )
     runtime: Literal["auto", "torch", "openvino"] = Field(
         description="what runs the detector; auto: the GPU where there is one, otherwise OpenVINO"

@@ -3,6 +3,8 @@
 Source: the ledger, workzone, "Scoring" and "Zone"; document 002. Values live in conf/task/timeline.yaml.
 """
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from assay.config.base import Count, Fraction, Positive, Strict
@@ -40,6 +42,7 @@ class FrameScore(Strict):
 class ClipScore(Strict):
     """logistic(slope * (similarity to positive - similarity to negative)), joined to the frame's score."""
 
+    model: Literal["openai/clip-vit-base-patch32", "openai/clip-vit-large-patch14"]
     positive: str
     negative: str
     slope: Positive

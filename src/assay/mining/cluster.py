@@ -5,6 +5,7 @@ the same release of this package. Ray is an extra: nothing else needs it.
 """
 
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,12 +30,15 @@ class TrainedDetector:
     files: Mapping[str, bytes]
     runtime: str  # of `assay.mining.fast.runtime_name`
     model_id: str
+    verify: Verify | None
 
     @classmethod
-    def of(cls, folder: Path, *, runtime: str, model_id: str) -> "TrainedDetector":
+    def of(
+        cls, folder: Path, *, runtime: str, model_id: str, verify: Verify | None = None
+    ) -> "TrainedDetector":
         """Read the files of `folder`."""
         names = ("model.json", "model.safetensors")
-        return cls({name: (folder / name).read_bytes() for name in names}, runtime, model_id)
+        return cls({name: (folder / name).read_bytes() for name in names}, runtime, model_id, verify)
 
     def __call__(self) -> tuple[Detector, Verify | None]:
         """The detector, on one core of this worker."""
@@ -49,7 +53,9 @@ class TrainedDetector:
                 (Path(scratch) / name).write_bytes(content)
             detector, _ = load_detector(Path(scratch))
         cache = Path(tempfile.mkdtemp(prefix="assay-network-"))
-        return fast_detector(detector, self.runtime, model_id=self.model_id, cache=cache, cores=1), None
+        return fast_detector(
+            detector, self.runtime, model_id=self.model_id, cache=cache, cores=1
+        ), self.verify
 
 
 @contextmanager
@@ -86,6 +92,8 @@ def on_ray(
         raise UserError(
             "mine.engine=ray: Ray is not installed; install the extra `assay[ray]`, or leave mine.engine out"
         ) from None
+    if address is not None:
+        _answers(address)
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address is None:
@@ -100,6 +108,19 @@ def on_ray(
         yield _engine(ray, make, data, work, settings, model_id=model_id, frames=frames)
     finally:
         ray.shutdown()
+
+
+def _answers(address: str) -> None:
+    """Ray tries for minutes, and says so in a hundred lines; a closed port is seen at once."""
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if not port.isdigit():  # "auto", or a name that Ray knows
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise UserError(
+            f"mine.cluster={address}: no Ray cluster answers there ({error.strerror or error})"
+        ) from None
 
 
 def _engine(
