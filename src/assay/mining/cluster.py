@@ -94,7 +94,7 @@ def on_ray(
         ) from None
     if address is not None:
         _answers(address)
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address is None:
             cores = workers or len(os.sched_getaffinity(0))
