@@ -117,3 +117,34 @@ def test_an_unknown_kind_of_object_is_said(published):
     frame = published["frame"] | {"weights": {"cones": 1.0}}
     with pytest.raises(UserError, match=r"cones is no kind.*channelization"):
         rules_from(published | {"frame": frame})
+
+
+def test_three_frames_worked_by_hand_with_a_verifier(rules, classes, boxes):
+    """Every number is worked out on paper from the ledger's formulas; the verifier answers .4 each time it is asked."""
+    timeline = Timeline(rules, classes)
+    seen = (boxes(cone=3, message_board=1), boxes(), boxes(worker=2))
+    one, two, three = (timeline.step(found, lambda: 0.4) for found in seen)
+
+    # 1: shares .75 and .25; logistic(4 (.9 * .75 + .6 * .25 - .35)) = logistic(1.9); fused = .65 * .869892 + .35 * .4
+    assert one.yolo_score == one.yolo_score_ema == pytest.approx(0.869892, abs=1e-6)
+    assert one.fused_score == one.fused_score_ema == pytest.approx(0.705430, abs=1e-6)
+    # both groups in 1 of 1 frames: .7 * .5 + .3 * min((1 + 1.2) / 2, 1)
+    assert (one.p1_num_sustained, one.p1_confidence) == (2, pytest.approx(0.65))
+    assert one.state == "APPROACHING"  # .705 would be INSIDE, were it 15 frames later
+
+    # 2: logistic(4 * -.35); alpha = .1 + .2 (.5 * 0 + .5 * .197816) = .119782
+    assert two.yolo_score == pytest.approx(0.197816, abs=1e-6)
+    assert two.yolo_score_ema == pytest.approx(0.789390, abs=1e-6)  # .119782 * .197816 + .880218 * .869892
+    assert two.clip_used == 1  # the smoothed score decides, not this frame's
+    assert two.fused_score == pytest.approx(0.268580, abs=1e-6)  # .65 * .197816 + .14
+    assert two.fused_score_ema == pytest.approx(0.653103, abs=1e-6)  # .119782 * .268580 + .880218 * .705430
+    # each in 1 of 2 frames, which is .4 or more: .35 + .3 (.5 + .6) / 2
+    assert (two.p1_num_sustained, two.p1_confidence) == (2, pytest.approx(0.515))
+
+    # 3: logistic(4 (.8 - .35)) = logistic(1.8); alpha = .1 + .2 (.5 * 2 / 8 + .5 * .858149) = .210815
+    assert three.yolo_score == pytest.approx(0.858149, abs=1e-6)
+    assert three.yolo_score_ema == pytest.approx(0.803886, abs=2e-6)
+    assert three.fused_score_ema == pytest.approx(0.662525, abs=2e-6)
+    # each of three groups in 1 of 3 frames: none is sustained
+    assert (three.p1_num_sustained, three.p1_multi_cue_pass, three.p1_confidence) == (0, 0, 0.0)
+    assert three.state == "APPROACHING"

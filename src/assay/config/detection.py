@@ -215,9 +215,7 @@ class ClipMining(Strict):
         if self.shard is not None:
             index, of = map(int, self.shard.split("/"))
             if index >= of:
-                raise ValueError(
-                    f"shard {self.shard}: of {of}, the last is {of - 1}/{of}" if of else "shard: of none"
-                )
+                raise ValueError(f"shard {self.shard}: expected 0/2 or 1/2 for two processes, and so on")
         return self
 
 
