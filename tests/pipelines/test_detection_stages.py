@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 
 from assay.config import compose
+from assay.documents.annotate import How, annotate, sources_of
+from assay.documents.reading import Asked, Model
+from assay.documents.sheets import Limits
 from assay.errors import UserError
 from pipelines.detection import baseline, evaluate, export, fitting, mine, prepare, review, train
 from tests.pipelines.detection_data import NAMES, make, overrides
@@ -81,6 +84,17 @@ def test_shown_boxes_are_grouped_where_the_configuration_asks_for_it(done):
     assert told["rule"]["page_side"] == 1024 and set(told["splits"]) == {"val"}
     assert told["splits"]["val"]["grouped"]["boxes"] == len(table) <= told["splits"]["val"]["raw"]["boxes"]
     assert (table["score"] >= 0.15).all()
+
+
+def test_the_export_annotates_documents(done, tmp_path):
+    if done.project != "documents":
+        return
+    model = Model.load(done.build / "export")
+    assert (model.about["experiment"], model.about["source"]) == (done.cfg.experiment.id, "sample")
+    result = annotate(
+        sources_of([done.folder / "data/documents/pdfs"]), tmp_path, How(model, Asked(), Limits(dpi=72))
+    )
+    assert result.done and all((tmp_path / name / "annotated.pdf").is_file() for name in result.done)
 
 
 def test_nothing_held_out_is_mined(done):

@@ -32,7 +32,8 @@ def flatten(photo: Pixels) -> Flat | None:
     """Find the page in uint8 (H, W, 3) RGB and undo its perspective; None where no page's outline shows.
 
     The outline is the largest convex shape of four corners among the contours of edges, and of light areas where edges
-    are broken; it is lighter inside than outside, and at most two corners lie on the photo's edge. A page that is turned by more than 45° comes out lying on its side.
+    are broken; it is lighter inside than outside, and at most two corners lie on the photo's edge. A page that is turned
+    by more than 45° comes out lying on its side.
     """
     scale = min(_LOOK_AT / max(photo.shape[:2]), 1.0)
     small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else photo

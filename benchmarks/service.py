@@ -1,0 +1,136 @@
+"""The documents service under load: a real server on loopback, one A4 page a request.
+
+    python -m benchmarks.service [--pdf PDF] [--requests 1000]
+
+Starts `assay serve documents` in this folder, with the model it chooses by itself, and asks it with 1, 4 and 16 clients
+that send the next request when the last is answered. Rows for each: answered per second, p50, p95 and p99 of the answered
+requests, and how many were refused as too many (429), which is an answer too. Memory is that of the server and the
+processes that draw, before the first counted request and after the last. Nothing else may use the machine.
+
+Writes results/benchmarks/service-<cpu>-<n>core.csv; the status is 1 if a request ended in anything but 200 and 429.
+"""
+
+import argparse
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from assay.environment import describe
+from benchmarks.hardware import MADE_ON, made_on, table_path, write_table
+
+CLIENTS = {1: 0.2, 4: 0.3, 16: 0.5}  # clients -> share of the requests
+COLUMNS = (
+    *("clients", "requests", "answered", "too_many", "other", "answered_per_second"),
+    *("p50_ms", "p95_ms", "p99_ms", "memory_before_mb", "memory_after_mb", "model", "image_size", *MADE_ON),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and store."""
+    parser = argparse.ArgumentParser("python -m benchmarks.service", description=__doc__.splitlines()[0])
+    parser.add_argument("--pdf", type=Path, default=Path("data/documents/pdfs/order_05.pdf"))
+    parser.add_argument("--requests", type=int, default=1000)
+    chosen = parser.parse_args(arguments)
+    if not chosen.pdf.is_file():
+        parser.error(f"--pdf {chosen.pdf}: no such file; `assay data --project documents` makes the sample")
+    if chosen.requests < 50:
+        parser.error(f"--requests {chosen.requests}: expected 50 or more")
+    content, port, machine = chosen.pdf.read_bytes(), _free_port(), describe()
+    command = [sys.executable, "-m", "assay.cli", "serve", "documents", "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        about = _wait(address, server)
+        load(address, content, clients=4, requests=20)  # every process that draws has drawn
+        before, rows = memory_mb(server.pid), []
+        for clients, share in CLIENTS.items():
+            row = load(address, content, clients=clients, requests=round(chosen.requests * share))
+            rows.append(row | {"memory_before_mb": before, "memory_after_mb": memory_mb(server.pid)})
+            print(", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
+    finally:
+        server.terminate()
+        server.wait(30)
+    told = {"model": f"{about['architecture']} {about['sha256'][:12]}", "image_size": about["image_size"]}
+    target = table_path("service", machine)
+    made = made_on(machine, ("onnxruntime", "openvino"))
+    write_table(target, [row | told | made for row in rows], COLUMNS)
+    print(target)
+    return int(any(row["other"] for row in rows))
+
+
+def load(address: str, content: bytes, *, clients: int, requests: int) -> dict[str, Any]:
+    """One row, short of what it was made on."""
+    milliseconds: list[float] = []
+    statuses: Counter[int] = Counter()
+
+    def client(count: int) -> None:
+        with httpx.Client(base_url=address, trust_env=False, timeout=120) as line:
+            for _ in range(count):
+                start = time.perf_counter()
+                status = line.post("/v1/documents", content=content).status_code
+                statuses[status] += 1
+                if status == httpx.codes.OK:
+                    milliseconds.append(1000 * (time.perf_counter() - start))
+
+    threads = [threading.Thread(target=client, args=(requests // clients,)) for _ in range(clients)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - start
+    middle, high, highest = np.percentile(milliseconds or [np.nan], (50, 95, 99))
+    return {
+        "clients": clients,
+        "requests": sum(statuses.values()),
+        "answered": len(milliseconds),
+        "too_many": statuses[429],
+        "other": sum(statuses.values()) - len(milliseconds) - statuses[429],
+        "answered_per_second": round(len(milliseconds) / seconds, 2),
+        "p50_ms": round(middle, 1),
+        "p95_ms": round(high, 1),
+        "p99_ms": round(highest, 1),
+    }
+
+
+def memory_mb(process: int) -> int:
+    """Resident memory of a process and its children, MB; Linux only."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text("utf-8").split()
+    pages = [int(Path(f"/proc/{one}/statm").read_text("utf-8").split()[1]) for one in (process, *children)]
+    return round(sum(pages) * 4096 / 1e6)
+
+
+def _wait(address: str, server: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """What /model says, once the service is ready."""
+    for _ in range(600):
+        if server.poll() is not None:
+            raise SystemExit(f"the service ended with {server.returncode}")
+        try:
+            answer = httpx.get(f"{address}/model", trust_env=False)
+            if answer.status_code == httpx.codes.OK:
+                told: dict[str, Any] = answer.json()
+                return told
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise SystemExit("no model after 120 s: run `dvc repro export@documents` first")
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())
