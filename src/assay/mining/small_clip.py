@@ -92,7 +92,7 @@ def train_small_clip(
     *,
     prompts: Sequence[str],
     seed: int,
-    steps: int = 400,
+    steps: int = 250,
     batch: int = 32,
 ) -> SmallClip:
     """Teach one from scratch; the same arguments give the same weights.
