@@ -44,10 +44,8 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
     build, model, train = Path(cfg.build), cfg.model, cfg.train
     manifest = read_manifest(build / "dataset")
     run.data(source_of(build / "dataset"))
-    classes = list(cfg.project.classes)
-    if train.maybe == "reviewed":
-        classes.insert(1, "maybe")  # document 004: clean 0, maybe 1, pit 2
-    parts = parts_of(cfg, manifest, classes)
+    classes = labels_of(cfg)
+    parts = parts_of(cfg, manifest)
     if train.hard_examples.use:
         _say_who_mined(cfg, run)
     weights = resolve(
@@ -138,9 +136,15 @@ def tell_history(model: Path, run: Run) -> None:
                 run.metric(str(name), value, int(row["epoch"]))
 
 
-def parts_of(
-    cfg: ClassificationConfig, manifest: "pd.DataFrame", classes: list[str]
-) -> dict[str, "pd.DataFrame"]:
+def labels_of(cfg: ClassificationConfig) -> list[str]:
+    """The labels of the images a training starts from; a two-stage training finds its "maybe" by itself."""
+    classes = list(cfg.project.classes)
+    if cfg.train.maybe == "reviewed":
+        classes.insert(1, "maybe")  # document 004: clean 0, maybe 1, pit 2
+    return classes
+
+
+def parts_of(cfg: ClassificationConfig, manifest: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
     """Rows (image, label, group) by what a training does with them: train, select (keeps back) and val.
 
     The same for the same configuration and data, so that scoring finds the images that were kept back.
@@ -153,7 +157,7 @@ def parts_of(
     rows = training_rows(
         manifest,
         pd.read_csv(Path(cfg.build) / "hard_examples/examples.csv") if how.use else None,
-        classes=classes,
+        classes=labels_of(cfg),
         repeat=how.repeat,
         max_images=cfg.train.max_images,
         seed=cfg.seed,

@@ -62,7 +62,7 @@ def _held_out(
     """Rows of the validation images, and of those that the training of `trained` kept back, each once."""
     from pipelines.classification.fitting import parts_of
 
-    parts = parts_of(cfg, manifest, info["classes"])
+    parts = parts_of(cfg, manifest)
     found = {name: len(part) for name, part in parts.items()}
     if found != info["images"]:
         raise UserError(
