@@ -190,7 +190,7 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
                 experiments=experiments,
                 data=stored.data,
                 cfg=first,
-                sections=route_jobs(folder, jobs, stored),
+                sections=route_jobs(folder, jobs, stored, sweep_request(sweep)["requested"]),
             )
             run.artifact(folder / "report.html")
         write_json(folder / "comparison.json", pairs)
@@ -204,11 +204,26 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
     return int(len(good) < len(jobs))
 
 
-def route_jobs(folder: Path, jobs: Sequence[Job], stored: "Predictions") -> "list[Section]":
-    """Set the jobs' ways to a "maybe" side by side; the report's sections, none where no job asks for them."""
+def route_jobs(
+    folder: Path, jobs: Sequence[Job], stored: "Predictions", requested: Sequence[str]
+) -> "list[Section]":
+    """Set the jobs' ways to a "maybe" side by side; the report's sections, none where no job asks for them.
+
+    requested: what SET changed in every job, which its name need not repeat here.
+    """
+    from assay.evaluation.predictions import Predictions
     from assay.evaluation.routing_report import route_all
 
     first = jobs[0].cfg
+    short = {job.name: job.name for job in jobs}
+    for change in requested:
+        short = {name: shown.replace(f" {change} ", " ") for name, shown in short.items()}
+    renamed = Predictions(
+        stored.table.assign(model=stored.table["model"].replace(short)),
+        stored.classes,
+        {short.get(name, name): facts for name, facts in stored.models.items()},
+        stored.data,
+    )
     roles: dict[str, str] = {}
     absent: dict[str, str] = {}
     for job in jobs:
@@ -216,17 +231,17 @@ def route_jobs(folder: Path, jobs: Sequence[Job], stored: "Predictions") -> "lis
         if role == "routing" and job.cfg.evaluate.routing is None:
             continue
         if job.status()["status"] == "ok":
-            roles.setdefault(role, job.name)
+            roles.setdefault(role, short[job.name])
         else:
             absent[role] = (
-                f"{job.name} {job.status()['status']}: {job.status().get('error', 'it did not end')}"
+                f"{short[job.name]} {job.status()['status']}: {job.status().get('error', 'it did not end')}"
             )
     asked = [job.cfg.evaluate.routing.recall for job in jobs if job.cfg.evaluate.routing]
     return route_all(
         folder,
-        stored,
+        renamed,
         first.project.classes,
-        evaluated={job.name: job.folder / "evaluation" for job in jobs if job.name in stored.models},
+        evaluated={short[job.name]: job.folder / "evaluation" for job in jobs if job.name in stored.models},
         roles=roles,
         absent=absent,
         recall=max(asked, default=1.0),

@@ -146,10 +146,10 @@ def cheapest_in_words(costs: pd.DataFrame) -> str:
     """The cheapest way by the price of a missed pit, at the middle price of a look."""
     look = LOOK[len(LOOK) // 2]
     parts = [
-        f"{way} where a missed pit costs {low:g}" + (f" to {high:g}" if high > low else "") + " false alarms"
+        f"{way} where a missed pit weighs " + (f"{low:g} to {high:g}" if high > low else f"{low:g}")
         for way, low, high in cheapest(costs, look)
     ]
-    return f"With a look at {look:g} of a false alarm, by expected cost alone: {'; '.join(parts)}."
+    return f"By expected cost alone, a false alarm weighing 1 and a look {look:g}: {'; '.join(parts)}."
 
 
 def _sign(found: Interval) -> int:
