@@ -160,7 +160,8 @@ def publish_mining(folder: Path, *, results: Path = Path("results")) -> Path:
         f"- {found['frames']} frames of {found['clips']} clips looked at, {found['candidates']} candidates,"
     ]
     text += [f"  {found['quarantined']} clips set aside", "", _markdown(table), ""]
-    text += ["Scores are the frame's own, smoothed; no second opinion (CLIP) was asked.", ""]
+    verifiers = ", ".join(sorted(candidates["verifier"].astype(str).unique())) or "none"
+    text += [f"Scores are the frame's own, smoothed; second opinion: {verifiers}.", ""]
     with atomic_write(stem.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join(text), "utf-8")
     return stem.with_suffix(".md")
