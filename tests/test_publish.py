@@ -1,0 +1,117 @@
+import csv
+import json
+
+import pandas as pd
+import pytest
+
+from assay.errors import UserError
+from assay.publish import publish_mining, publish_project
+
+RUN = {
+    "project": "workzone",
+    "started": "2026-01-02T03:04:05",
+    "data": {"source": "original", "content": "0123456789abcdef0123"},
+    "environment": {
+        "cpu": {"model": "A processor", "cores": 2, "amx": False},
+        "gpu": None,
+        "python": "3.11",
+        "packages": {"torch": "2.9"},
+        "git": {"revision": "abcdef0123456789", "dirty": True},
+    },
+}
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), "utf-8")
+
+
+def interval(value):
+    return {"value": value, "low": value - 0.1, "high": value + 0.1}
+
+
+@pytest.fixture
+def mined(tmp_path):
+    folder = tmp_path / "build/workzone"
+    write(folder / "runs/mine/run.json", RUN)
+    by = {"experiment": "cones", "profile": "cpu", "weights": {"detail": "file x"}}
+    write(folder / "candidates/mined_by.json", by)
+    write(folder / "candidates/statistics.json", {"frames": 3, "clips": 2, "candidates": 1, "quarantined": 1})
+    pd.DataFrame({"group": ["a"], "verifier": ["clip"]}).to_csv(
+        folder / "candidates/candidates.csv", index=False
+    )
+    for clip, frames in (("a", 2), ("b", 1)):
+        rows = {
+            "count_channelization": [0, 3][:frames],
+            "p1_multi_cue_pass": [0, 1][:frames],
+            "fused_score_ema": [0.2, 0.8][:frames],
+            "state": ["OUT", "INSIDE"][:frames],
+        }
+        (folder / f"candidates/{clip}").mkdir()
+        pd.DataFrame(rows).to_csv(folder / f"candidates/{clip}/timeline.csv", index=False)
+    return folder
+
+
+def test_what_mining_found_is_a_row_per_clip(mined, tmp_path):
+    page = publish_mining(mined, results=tmp_path / "results")
+    assert page == tmp_path / "results/workzone/mining-cones-cpu-original.md"
+    with page.with_suffix(".csv").open() as stream:
+        first, second = csv.DictReader(stream)
+    assert (first["clip"], first["frames"], first["gate_passed"], first["candidates"]) == ("a", "2", "1", "1")
+    assert (second["clip"], second["with_channelization"], second["inside"]) == ("b", "0", "0")
+    text = page.read_text()
+    assert "second opinion: clip." in text
+    assert "git abcdef012345 with uncommitted changes" in text
+
+
+@pytest.fixture
+def evaluated(tmp_path):
+    folder = tmp_path / "build/infrastructure"
+    write(folder / "runs/evaluate/run.json", RUN)
+    summary = {"experiment": "expanded", "profile": "cpu", "source": "original", "by_split": {}}
+    write(folder / "metrics.json", summary)
+    rates = {"precision": "micro", "recall": "micro", "false_positives": "all"}
+    part = {
+        "n": 45,
+        "groups": 9,
+        "objects": {"rock_toe": 7, "vegetation": 0},
+        "map50": interval(0.6),
+        "map50_95": interval(0.4),
+        "ap50": {"rock_toe": interval(0.7)},
+        "ap50_95": {"rock_toe": interval(0.5)},
+    } | {name: {over: interval(0.3), "rock_toe": interval(0.2)} for name, over in rates.items()}
+    write(folder / "evaluation/metrics.json", {"test": {"all": part}, "val": {"all": part}})
+    difference = {"map50_difference": interval(0.05), "main": "map50", "verdict": "no evidence", "p": 0.4}
+    write(folder / "evaluation/comparison.json", {"val": {"all": difference}})
+    model = {
+        "experiment": "expanded", "architecture": "yolo11n", "image_size": 320, "seed": 0, "images": {"train": 305},
+        "epochs_run": 30, "best_epoch": 28, "select": "map50", "weights": {"origin": "file", "detail": "x"},
+    }  # fmt: skip
+    for name in ("model", "baseline"):
+        write(folder / f"{name}/model.json", model)
+    return folder
+
+
+def test_a_detectors_numbers_are_rows_by_split_and_class(evaluated, tmp_path):
+    page = publish_project("infrastructure", build=tmp_path / "build", results=tmp_path / "results")
+    table = pd.read_csv(page.with_suffix(".csv"))
+    assert table[["split", "class", "objects"]].to_numpy().tolist() == [
+        ["val", "all", 7], ["val", "rock_toe", 7], ["test", "all", 7], ["test", "rock_toe", 7],
+    ]  # fmt: skip
+    assert table["map50"].tolist() == [0.6, 0.7, 0.6, 0.7]
+    text = page.read_text()
+    assert "0.600 (0.500 to 0.700)" in text
+    assert "mAP50 +5.0 points (-5.0 to +15.0); map50: no evidence, p = 0.4" in text
+
+
+def test_what_was_not_run_is_named_with_its_command(tmp_path):
+    with pytest.raises(UserError, match="dvc repro evaluate@infrastructure"):
+        publish_project("infrastructure", build=tmp_path, results=tmp_path / "results")
+    with pytest.raises(UserError, match="dvc repro mine@workzone"):
+        publish_mining(tmp_path / "workzone", results=tmp_path / "results")
+
+
+def test_a_single_evaluation_of_a_classifier_is_no_table(evaluated, tmp_path):
+    write(evaluated / "metrics.json", {"experiment": "x"})
+    with pytest.raises(UserError, match="publish a sweep instead"):
+        publish_project("infrastructure", build=tmp_path / "build", results=tmp_path / "results")
