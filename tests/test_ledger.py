@@ -60,7 +60,7 @@ def test_every_experiment_has_a_line_and_only_measured_ones_have_numbers(conf, r
     table(results, {})
     text = write_ledger("cherry", conf=conf, results=results).read_text()
     assert "confirmed" in line(text, "one") and "94.0 % (92.5 to 95.2)" in line(text, "one")
-    assert line(text, "far").endswith("|  |  |  |  | not run |")
+    assert line(text, "far").endswith("|  |  |  |  | no row yet |")
     assert "| planned |" in line(text, "hoped")
     assert "| both |" in line(text, "close")
     page = (results / "cherry/ledger.html").read_text()
@@ -87,7 +87,7 @@ def test_sample_numbers_and_failed_jobs_are_not_measured(conf, results):
     table(results, {"source": "sample"}, {"status": "failed"})
     pd.DataFrame([{"task": "noop"}]).to_csv(results / "cherry/other.csv", index=False)
     assert read_tables(results / "cherry").empty
-    assert "not run" in line(write_ledger("cherry", conf=conf, results=results).read_text(), "one")
+    assert "no row yet" in line(write_ledger("cherry", conf=conf, results=results).read_text(), "one")
 
 
 def test_what_was_learnt_is_computed(conf, results):

@@ -179,11 +179,11 @@ def _every_row(ledger: Ledger, tables: "pd.DataFrame") -> Section:
             without = f"{100 * found['without_leaks']:.1f} %" if found.get("without_leaks") else ""
             rows.append((*known, *numbers, without, _how(found), _verdict(row, found)))
         if not measured:
-            rows.append((*known, "", "", "", "", "not run"))
+            rows.append((*known, "", "", "", "", "no row yet"))
     note = (
         f"Accuracy on the {ledger.images} original validation images with Wilson's 95 % interval. As published: the "
         "epoch is chosen on these images; clean: on a part of the training images that is kept back, so both train on "
-        "the rest. Rows without measured numbers were not run on original data."
+        "the rest. Where numbers are missing, no committed table with both choices, on original data, has the experiment yet."
     )
     return Section("Every experiment", note=note, header=HEADER, rows=rows)
 
