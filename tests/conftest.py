@@ -1,5 +1,7 @@
 """The same examples in every run, no time limit on one of them, and nobody's MLflow server."""
 
+import sys
+
 import pytest
 from hypothesis import settings
 
@@ -10,3 +12,11 @@ settings.load_profile("assay")
 @pytest.fixture(autouse=True)
 def own_store(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def denormals_as_they_were():
+    """Opening an export or starting a training flushes denormals on this thread, for good; the next test wants them."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
