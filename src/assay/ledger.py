@@ -183,7 +183,8 @@ def _every_row(ledger: Ledger, tables: "pd.DataFrame") -> Section:
     note = (
         f"Accuracy on the {ledger.images} original validation images with Wilson's 95 % interval. As published: the "
         "epoch is chosen on these images; clean: on a part of the training images that is kept back, so both train on "
-        "the rest. Where numbers are missing, no committed table with both choices, on original data, has the experiment yet."
+        "the rest. Where numbers are missing, no committed table with both choices, on original data, has the "
+        "experiment yet."
     )
     return Section("Every experiment", note=note, header=HEADER, rows=rows)
 
