@@ -12,32 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from assay.config import load_resolved
 from assay.errors import UserError
 from assay.files import fresh_folder, read_json, sha256_file, write_json
+from pipelines.tasks import is_done, part_of
 
-if TYPE_CHECKING:
-    from assay.evaluation.predictions import Predictions
-    from assay.evaluation.sections import Section
-
-# What a finished training, and a finished scoring, are good for: the same configuration, data and code.
-TRAINING = (
-    "src/assay/data",
-    "src/assay/models",
-    "src/assay/training",
-    "pipelines/classification/fitting.py",
-    "requirements.lock",
-)
-SCORING = (
-    "src/assay/evaluation",
-    "pipelines/classification/scoring.py",
-    "pipelines/classification/picturing.py",
-    "pipelines/heading.py",
-)
+# What a finished training, and a finished scoring, are good for: the same configuration, data and code. Each task adds
+# its own files (pipelines/<task>/gathering.py).
+TRAINING = ("src/assay/data", "src/assay/models", "src/assay/training", "requirements.lock")
+SCORING = ("src/assay/evaluation", "pipelines/heading.py")
 
 
 @dataclass(frozen=True)
@@ -60,7 +47,7 @@ def lay_out(sweep: str, resolved: Sequence[dict[str, Any]]) -> list[Job]:
     """Write every job's folder; a job keeps its folder as long as what it trains stays the same."""
     jobs, parent = [], parent_id(sweep, resolved)
     for entry in resolved:
-        what = {key: entry["config"][key] for key in ("seed", "data", "build", "model", "train")}
+        what = {key: entry["config"][key] for key in _TRAINED if key in entry["config"]}
         what["experiment"] = entry["config"]["experiment"]["id"]
         what["profile"] = {key: entry["config"]["profile"][key] for key in ("name", "weights")}
         digest = hashlib.sha256(yaml.safe_dump(what, sort_keys=True).encode()).hexdigest()[:16]
@@ -70,19 +57,51 @@ def lay_out(sweep: str, resolved: Sequence[dict[str, Any]]) -> list[Job]:
         (folder / "config.yaml").write_text(text, "utf-8")
         cfg = load_resolved(folder / "config.yaml")
         changed = [change for change in entry["overrides"] if change.partition("=")[0] not in _NAMED]
-        name = " ".join([cfg.experiment.id, *changed, f"seed {cfg.seed}"])
-        training, scoring = inputs(cfg)
-        request = {"name": name, "parent": parent, "sweep": sweep, "training": training, "scoring": scoring}
-        write_json(folder / "request.json", request)
-        job = Job(folder, name, cfg)
-        if job.status()["status"] != "ok":
-            (folder / "status.json").unlink(
-                missing_ok=True
-            )  # an earlier call's failure is no news of this one
-        jobs.append(job)
+        jobs.append(Job(folder, " ".join([cfg.experiment.id, *changed, f"seed {cfg.seed}"]), cfg))
+    digests: dict[str, tuple[str, str]] = {}
+    for job in jobs:
+        training, scoring = _inputs_of(job, jobs, digests)
+        after = earlier(job, jobs)
+        request = {
+            "name": job.name,
+            "parent": parent,
+            "sweep": sweep,
+            "training": training,
+            "scoring": scoring,
+            "after": str(after.folder) if after else None,
+        }
+        write_json(job.folder / "request.json", request)
+        if job.status()["status"] != "ok":  # an earlier call's failure or refusal is no news of this one
+            (job.folder / "status.json").unlink(missing_ok=True)
     return jobs
 
 
+def earlier(job: Job, jobs: Sequence[Job]) -> Job | None:
+    """The job of the same sweep whose model this one goes on from (model.fine_tune), with the same seed and changes.
+
+    A sweep that varies only the later experiment has none with the same changes: then the unchanged one.
+    """
+    before = getattr(job.cfg.model, "fine_tune", None)
+    found = [one for one in jobs if one.cfg.experiment.id == before and one.cfg.seed == job.cfg.seed]
+    changes = job.name.removeprefix(job.cfg.experiment.id)
+    same = [one for one in found if one.name.removeprefix(one.cfg.experiment.id) == changes]
+    return next(iter([*same, *found]), None)
+
+
+def _inputs_of(job: Job, jobs: Sequence[Job], known: dict[str, tuple[str, str]]) -> tuple[str, str]:
+    """`inputs` of a job, and of the one it goes on from: another model there is another training here."""
+    if job.name not in known:
+        training, scoring = inputs(job.cfg)
+        if (before := earlier(job, jobs)) is not None:
+            theirs = _inputs_of(before, jobs, known)[0]
+            training, scoring = (
+                _digest([], f"{before.folder} {theirs} {own}") for own in (training, scoring)
+            )
+        known[job.name] = training, scoring
+    return known[job.name]
+
+
+_TRAINED = ("seed", "data", "build", "model", "train", "pretrain")
 _NAMED = ("project", "experiment", "profile", "seed")
 
 
@@ -94,12 +113,14 @@ def parent_id(sweep: str, resolved: Sequence[dict[str, Any]]) -> str:
 
 def inputs(cfg: Any) -> tuple[str, str]:
     """Two digests: of what training reads besides its configuration, and of what scoring reads on top of that."""
-    data = [Path(cfg.build) / "dataset/manifest.parquet"]
-    if cfg.train.hard_examples.use:
-        data.append(Path(cfg.build) / "hard_examples/examples.csv")
+    if not is_done(cfg.task):  # the job will say so
+        return "none", "none"
+    task = part_of(cfg.task, "gathering")
+    weights = [f"{path.name} {path.stat().st_size}" for path in sorted(Path("weights").glob("*"))]
+    text = yaml.safe_dump([list(cfg.project.classes), weights])
+    training = _digest([*task.data_of(cfg), *_files((*TRAINING, *task.TRAINING))], text)
     text = yaml.safe_dump(cfg.evaluate.model_dump(mode="json"))
-    training = _digest([*data, *_files(TRAINING)], "")
-    return training, _digest(_files(SCORING), training + text)
+    return training, _digest(_files((*SCORING, *task.SCORING)), training + text)
 
 
 def _files(places: Sequence[str]) -> list[Path]:
@@ -130,7 +151,7 @@ def watch(jobs: Sequence[Job], multirun: "subprocess.Popen[bytes]") -> None:
         for job in jobs:
             state = job.status()["status"]
             if state != said.get(job.name, "waiting"):
-                done = sum(other.status()["status"] in ("ok", "failed") for other in jobs)
+                done = sum(other.status()["status"] in ("ok", "failed", "refused") for other in jobs)
                 minutes = (time.monotonic() - start) / 60
                 print(f"[{done}/{len(jobs)} done, {minutes:.1f} min] {job.name}: {state}", flush=True)
             said[job.name] = state
@@ -140,16 +161,17 @@ def watch(jobs: Sequence[Job], multirun: "subprocess.Popen[bytes]") -> None:
 
 
 def gather(sweep: str, jobs: Sequence[Job]) -> int:
-    """Write the table, the comparison of all pairs and the report; returns 1 if a job is missing, else 0."""
-    from assay.evaluation.comparison import compare_all
-    from assay.evaluation.seeds import compare_experiments
+    """Write the table, the comparison of all pairs and the report; returns 1 if a job failed or none ended well.
+
+    A refused job is in the table with its reason and costs the sweep nothing.
+    """
     from assay.tracking import record
     from pipelines.configure import sweep_request
-    from pipelines.presenting import say, table_of_jobs, variant, write_pages
+    from pipelines.presenting import say, table_of_jobs, write_pages
 
-    table = table_of_jobs(jobs)
+    table, requested = table_of_jobs(jobs), sweep_request(sweep)["requested"]
     good = [job for job in jobs if job.status()["status"] == "ok"]
-    first = jobs[0].cfg
+    first = (good or jobs)[0].cfg
     tags = {"stage": "sweep", "sweep": sweep, "profile": first.profile.name}
     with (
         fresh_folder(Path("build/sweeps") / sweep) as folder,
@@ -158,7 +180,7 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
             kind="sweep",
             project=first.project.name,
             name=f"sweep {sweep} · {first.profile.name}",
-            config={"jobs": [job.name for job in jobs], "set": sweep_request(sweep)["requested"]},
+            config={"jobs": [job.name for job in jobs], "set": requested},
             tags=tags,
             run_id=read_json(jobs[0].folder / "request.json")["parent"],
         ) as run,
@@ -167,21 +189,10 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
         pairs: list[dict[str, Any]] = []
         experiments: list[dict[str, Any]] = []
         if good:
-            stored = predictions_of(good)
+            task = part_of(first.task, "gathering")
+            stored = task.predictions_of(good)
             run.data(stored.data)
-            how = {"draws": first.evaluate.bootstrap_draws, "seed": first.seed}
-            names, classes = [job.name for job in good], first.project.classes
-            same_seed = [
-                (one.name, other.name)
-                for one, other in combinations(good, 2)
-                if one.cfg.seed == other.cfg.seed
-            ]
-            pairs = compare_all(stored, names, classes, pairs=same_seed, **how)
-            trainings: dict[str, list[str]] = {}
-            for job in good:
-                trainings.setdefault(variant(job), []).append(job.name)
-            if len(trainings) < len(good):
-                experiments = compare_experiments(stored, trainings, classes, **how)
+            pairs, experiments = task.compare(stored, good, same_seed(good))
             write_pages(
                 folder,
                 sweep,
@@ -190,7 +201,7 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
                 experiments=experiments,
                 data=stored.data,
                 cfg=first,
-                sections=route_jobs(folder, jobs, stored, sweep_request(sweep)["requested"]),
+                sections=task.sections(folder, jobs, stored, requested) if hasattr(task, "sections") else (),
             )
             run.artifact(folder / "report.html")
         write_json(folder / "comparison.json", pairs)
@@ -201,72 +212,23 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
         for job in jobs:
             keep(job, folder / "jobs" / job.name.replace(" ", "_").replace("=", "-"))
     say(sweep, table, pairs, experiments)
-    return int(len(good) < len(jobs))
+    return int(not good or "failed" in set(table["status"]))
 
 
-def route_jobs(
-    folder: Path, jobs: Sequence[Job], stored: "Predictions", requested: Sequence[str]
-) -> "list[Section]":
-    """Set the jobs' ways to a "maybe" side by side; the report's sections, none where no job asks for them.
+def same_seed(jobs: Sequence[Job]) -> list[tuple[str, str]]:
+    """Every pair of jobs that share a seed, by name, in the sweep's order: seeds of one experiment are no pair."""
+    pairs = combinations(jobs, 2)
+    return [(one.name, other.name) for one, other in pairs if one.cfg.seed == other.cfg.seed]
 
-    requested: what SET changed in every job, which its name need not repeat here.
-    """
-    from assay.evaluation.predictions import Predictions
-    from assay.evaluation.routing_report import route_all
 
-    first = jobs[0].cfg
-    short = {job.name: job.name for job in jobs}
-    for change in requested:
-        short = {name: shown.replace(f" {change} ", " ") for name, shown in short.items()}
-    renamed = Predictions(
-        stored.table.assign(model=stored.table["model"].replace(short)),
-        stored.classes,
-        {short.get(name, name): facts for name, facts in stored.models.items()},
-        stored.data,
-    )
-    roles: dict[str, str] = {}
-    absent: dict[str, str] = {}
+def trainings_of(jobs: Sequence[Job]) -> dict[str, list[str]]:
+    """The jobs that repeat one training with another seed, by what the seeds share; {} where no training is repeated."""
+    from pipelines.presenting import variant
+
+    found: dict[str, list[str]] = {}
     for job in jobs:
-        role = {"misses": "two_stage", "reviewed": "direct", "none": "routing"}[job.cfg.train.maybe]
-        if role == "routing" and job.cfg.evaluate.routing is None:
-            continue
-        if job.status()["status"] == "ok":
-            roles.setdefault(role, short[job.name])
-        else:
-            absent[role] = (
-                f"{short[job.name]} {job.status()['status']}: {job.status().get('error', 'it did not end')}"
-            )
-    asked = [job.cfg.evaluate.routing.recall for job in jobs if job.cfg.evaluate.routing]
-    return route_all(
-        folder,
-        renamed,
-        first.project.classes,
-        evaluated={short[job.name]: job.folder / "evaluation" for job in jobs if job.name in stored.models},
-        roles=roles,
-        absent=absent,
-        recall=max(asked, default=1.0),
-        draws=first.evaluate.bootstrap_draws,
-        seed=first.seed,
-    )
-
-
-def predictions_of(jobs: Sequence[Job]) -> "Predictions":
-    """What the jobs predicted, as one table; a class that a model does not know has probability 0."""
-    import pandas as pd
-
-    from assay.data.classification import read_manifest
-    from assay.evaluation.predictions import Predictions, read_predictions
-
-    manifest = read_manifest(Path(jobs[0].cfg.build) / "dataset")
-    images = manifest.loc[manifest["split"] == "val", "image"].tolist()
-    paths = [job.folder / "evaluation/predictions.parquet" for job in jobs]
-    stored = [read_predictions(path, images=images) for path in paths]
-    classes = max((one.classes for one in stored), key=len)
-    tables = pd.concat([one.table for one in stored])
-    probabilities = [f"p_{name}" for name in classes]
-    tables[probabilities] = tables[probabilities].fillna(0.0)
-    about = {name: facts for one in stored for name, facts in one.models.items()}
-    return Predictions(tables, classes, about, stored[0].data)
+        found.setdefault(variant(job), []).append(job.name)
+    return found if len(found) < len(jobs) else {}
 
 
 def keep(job: Job, target: Path) -> None:

@@ -3,10 +3,14 @@
     python -m pipelines.job folder=runs/sweeps/convnextv2/<digest>
 
 Started by pipelines.sweep for every job; by hand it repeats one. What already ended well with the same data and code is
-not done again: a killed training goes on from its last epoch, a finished one is only scored when scoring changed.
+not done again: a killed training goes on from its last epoch, a finished one is only scored when scoring changed. A job
+that goes on from another job's model sees to that one first. What the program does not do with this configuration and
+these files (UserError) is refused in one line, which is no failure of the sweep.
 """
 
+import shutil
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +20,20 @@ from omegaconf import DictConfig
 from assay.config import load_resolved
 from assay.config.compose import CONF
 from assay.entrypoint import be_quiet
+from assay.errors import UserError
 from assay.files import read_json, write_json
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="job")
 def main(job: DictConfig) -> None:
     """Run the job unless it is done; writes status.json whatever happens, short of a kill."""
+    be_quiet()
+    _run(Path(job.folder))
+
+
+def _run(folder: Path) -> None:
     from filelock import FileLock
 
-    be_quiet()
-    folder = Path(job.folder)
     with FileLock(folder / ".lock"):  # a sweep that was killed may have left this very job running
         request = read_json(folder / "request.json")
         status = folder / "status.json"
@@ -34,7 +42,12 @@ def main(job: DictConfig) -> None:
             return
         write_json(status, {**_ended(request), "status": "running"})
         try:
+            if request["after"]:
+                _see_to(Path(request["after"]))
             write_json(status, {**_ended(request), "metrics": _train_and_evaluate(folder, request)})
+        except UserError as error:  # no failure: it will not do this with these files, and says so
+            write_json(status, {**_ended(request), "status": "refused", "error": str(error)})
+            print(f"{folder}: refused: {error}")
         except BaseException as error:
             said = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
             write_json(status, {**_ended(request), "status": "failed", **said})
@@ -47,13 +60,32 @@ def _ended(request: dict[str, str]) -> dict[str, Any]:
     return {"status": "ok", **inputs, "metrics": None}
 
 
+def _see_to(earlier: Path) -> None:
+    """Run the job whose model this one goes on from: waits while another process does, does nothing if it is done.
+
+    Raises:
+        UserError: that job has failed or was refused.
+    """
+    request, status = read_json(earlier / "request.json"), earlier / "status.json"
+    wanted = {"training": request["training"], "scoring": request["scoring"]}
+    known = read_json(status) if status.is_file() else {}
+    if not (known.get("status") in ("failed", "refused") and wanted.items() <= known.items()):
+        with suppress(Exception):  # its own status says why
+            _run(earlier)
+        known = read_json(status)
+    if known["status"] != "ok":
+        raise UserError(f"it goes on from {request['name']}, which ended as {known['status']}")
+
+
 def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, Any]:
-    from pipelines.classification.fitting import tell_history, train_into
-    from pipelines.classification.scoring import score_into
-    from pipelines.recording import MODEL, model_tags, stage_run
+    from pipelines.recording import MODEL, model_tags, stage_run, tell_history
+    from pipelines.tasks import part_of
 
     cfg = load_resolved(folder / "config.yaml")
-    trained, model = folder / "trained.json", folder / "model"
+    fitting, scoring = part_of(cfg.task, "fitting"), part_of(cfg.task, "scoring")
+    trained, model, work = folder / "trained.json", folder / "model", folder / "work"
+    # a model to go on from: only detectors have one (model.fine_tune)
+    more = {"before": Path(request["after"]) / "model"} if request["after"] else {}
     with stage_run(
         cfg,
         "job",
@@ -66,10 +98,11 @@ def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, Any]
         if trained.is_file() and read_json(trained)["training"] == request["training"]:
             tell_history(model, run)
         else:
-            train_into(cfg, model, checkpoint=folder / "checkpoint.pt", run=run)
+            fitting.train_into(cfg, model, work=work, run=run, **more)
             write_json(trained, {"training": request["training"]})
-            (folder / "checkpoint.pt").unlink(missing_ok=True)
-        return score_into(cfg, folder / "evaluation", request["name"], model, run)
+        shutil.rmtree(work, ignore_errors=True)
+        row: dict[str, Any] = scoring.score_into(cfg, folder / "evaluation", request["name"], model, run)
+        return row
 
 
 if __name__ == "__main__":

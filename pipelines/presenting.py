@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.config import ClassificationConfig
-from pipelines.classification.scoring import not_comparable
+from pipelines.tasks import part_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +29,7 @@ def _row(job: "Job") -> dict[str, Any]:
     status, cfg = job.status(), job.cfg
     row = {
         "job": job.name,
+        "task": cfg.task,
         "experiment": cfg.experiment.id,
         "variant": variant(job),
         "profile": cfg.profile.name,
@@ -41,16 +41,18 @@ def _row(job: "Job") -> dict[str, Any]:
             "running": "killed before it ended; the same command runs it again",
             "waiting": "never started; see what the launcher printed above",
         }
-        return row | {"status": "failed", "error": status.get("error") or unsaid[status["status"]]}
+        ended = "refused" if status["status"] == "refused" else "failed"
+        return row | {"status": ended, "error": status.get("error") or unsaid[status["status"]]}
     return row | status["metrics"] | _published(cfg, status["metrics"])
 
 
-def _published(cfg: ClassificationConfig, metrics: dict[str, Any]) -> dict[str, Any]:
-    """The published accuracy, on original data only, and why it does not compare where it does not."""
-    published = cfg.experiment.published.share("accuracy") if cfg.experiment.published else None
+def _published(cfg: Any, metrics: dict[str, Any]) -> dict[str, Any]:
+    """The published main metric, on original data only, and why it does not compare where it does not."""
+    published = part_of(cfg.task, "gathering").published(cfg)
     if metrics["source"] != "original" or published is None:
         return {}
-    reasons = not_comparable(cfg, metrics["source"], metrics["weights"])
+    weights = metrics.get("weights_root", metrics["weights"])
+    reasons = part_of(cfg.task, "scoring").not_comparable(cfg, metrics["source"], weights)
     return {"published": published, "comparable": f"no: {', '.join(reasons)}" if reasons else "yes"}
 
 
@@ -62,30 +64,19 @@ def write_pages(
     pairs: Sequence[dict[str, Any]],
     experiments: Sequence[dict[str, Any]],
     data: Mapping[str, Any],
-    cfg: ClassificationConfig,
+    cfg: Any,
     sections: "Sequence[Section]" = (),
 ) -> None:
     """Write forest.png and report.html, which opens by double click, into `folder`; `sections` come last."""
     from assay.config.compose import read_sweep
     from assay.environment import describe
-    from assay.evaluation.intervals import Interval
-    from assay.evaluation.plots import ForestRow, plot_forest
+    from assay.evaluation.plots import plot_forest
     from assay.evaluation.report import page
-    from assay.evaluation.sections import interval_of
-    from assay.evaluation.sweep import named, rows_of, sections_of
+    from assay.evaluation.sweep import forest_of, rows_of, sections_of
 
     rows = rows_of(table)
-    forest = [
-        ForestRow(
-            named(row),
-            Interval(**interval_of(row, "accuracy", "low", "high")),
-            row["published"] if row.get("comparable") == "yes" else None,
-            Interval(**interval_of(row, "as_published")),
-        )
-        for row in rows
-        if row["status"] == "ok"
-    ]
-    plot_forest(folder / "forest.png", forest, label="accuracy")
+    label, forest = forest_of(rows)
+    plot_forest(folder / "forest.png", forest, label=label)
     cpu = describe()["cpu"]
     text = page("sweep.html.j2").render(
         title=read_sweep(sweep).title,
@@ -93,6 +84,7 @@ def write_pages(
         profile=cfg.profile.name,
         data=data,
         hardware=f"{cpu['model']}, {cpu['cores']} cores",
+        label=label,
         forest=folder / "forest.png",
         sections=[*sections_of(rows, pairs, experiments), *sections],
     )
@@ -123,13 +115,15 @@ def say(
             shown.add_row(*map(escape, cells))
         console.print(shown)
     for pair in experiments:
+        where = f" ({pair['split']})" if "split" in pair else ""
         p = f"p = {pair['p_holm']:.2g}, Holm"
         console.print(
-            f"{names[pair['first']]} against {names[pair['second']]}, over seeds: {pair['verdict']} ({p})"
+            f"{names[pair['first']]} against {names[pair['second']]}, over seeds{where}: {pair['verdict']} ({p})"
         )
     for pair in pairs:
+        where = f" ({pair['split']})" if "split" in pair else ""
         p = f"p = {pair['p_holm']:.2g}, Holm"
         console.print(
-            f"{names[pair['candidate']]} against {names[pair['reference']]}: {pair['verdict']} ({p})"
+            f"{names[pair['candidate']]} against {names[pair['reference']]}{where}: {pair['verdict']} ({p})"
         )
     console.print(f"build/sweeps/{sweep}/report.html")

@@ -56,6 +56,22 @@ def baseline_as_experiment(cfg: Any) -> Any:
     )
 
 
+def tell_history(model: Path, run: Run) -> None:
+    """Record the curves of a training that was done before; `model` holds its model.json and history.csv."""
+    import pandas as pd
+    from pandas.errors import EmptyDataError
+
+    run.tag("weights", read_json(model / "model.json")["weights"]["origin"])
+    try:
+        history = pd.read_csv(model / "history.csv")
+    except EmptyDataError:  # nothing was learnt, as with zero-shot prompts
+        return
+    for row in history.to_dict("records"):
+        for name, value in row.items():
+            if name != "epoch":
+                run.metric(str(name), value, int(row["epoch"]))
+
+
 def run_name(cfg: Any) -> str:
     """What people read in MLflow's table of runs."""
     return f"{cfg.experiment.id} · {cfg.profile.name} · seed {cfg.seed}"

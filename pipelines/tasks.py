@@ -1,11 +1,34 @@
-"""Which module runs a stage for which task: pipelines/<task>/<stage>.py."""
+"""Which module does what for which task: pipelines/<task>/<part>.py."""
 
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
+
+from assay.errors import UserError
+
+
+def part_of(task: str, part: str) -> Any:
+    """The module pipelines/<task>/<part>.py.
+
+    Raises:
+        UserError: no pipeline does the task yet.
+    """
+    if not is_done(task):
+        raise UserError(f"task={task}: configured, but no stage does it yet")
+    return import_module(f"pipelines.{task}.{part}")
+
+
+def is_done(task: str) -> bool:
+    """Whether there is a pipeline for the task; conf/task/ also describes some that are planned."""
+    return find_spec(f"pipelines.{task}") is not None
 
 
 def stage_of(task: str, stage: str) -> Callable[[Any], dict[str, Any]]:
-    """The function that runs `stage` ("prepare", "train", ...) for `task` ("classification", "detection", ...)."""
-    found: Callable[[Any], dict[str, Any]] = import_module(f"pipelines.{task}.{stage}").main
+    """The function that runs `stage` ("prepare", "train", ...) for `task` ("classification", "detection", ...).
+
+    Raises:
+        UserError: no pipeline does the task yet.
+    """
+    found: Callable[[Any], dict[str, Any]] = part_of(task, stage).main
     return found

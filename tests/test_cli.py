@@ -249,7 +249,7 @@ def test_the_same_request_does_not_touch_the_file(assay):
     [
         (["convnext2"], "did you mean 'convnextv2'"),
         (["../sweep/convnextv2"], "no such sweep"),
-        (["hardneg"], "sweeps of its project cannot be run yet; these can: convnextv2"),
+        (["hardneg"], "the code runs none of its experiments yet; these can be run: convnextv2"),
         (["convnextv2", "--profile", "smokey"], "did you mean 'smoke'"),
         (["convnextv2", "--seeds", "1,two"], "SEEDS=1,two: expected whole numbers with commas"),
         (["convnextv2", "--seeds", "1,-2"], "a seed is a whole number from 0"),

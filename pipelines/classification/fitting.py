@@ -15,20 +15,25 @@ if TYPE_CHECKING:
 
 def fit(cfg: ClassificationConfig, stage: str) -> dict[str, Any]:
     """Train as a stage of the graph: into build/<project>/<baseline|model>, recorded as a run; returns model.json."""
+    import shutil
+
     from pipelines.recording import MODEL, model_tags, run_name, stage_run
 
     out = Path(cfg.build) / {"baseline": "baseline", "train": "model"}[stage]
     with stage_run(cfg, stage, sections=MODEL, name=run_name(cfg), tags=model_tags(cfg)) as run:
-        checkpoint = Path("runs/checkpoints") / cfg.project.name / f"{stage}.pt"
-        info = train_into(cfg, out, checkpoint=checkpoint, run=run)
+        work = Path("runs/training") / cfg.project.name / stage
+        info = train_into(cfg, out, work=work, run=run)
         if stage == "train":  # evaluation and export look for the model's run by the model's id
             run.identify(info["id"])
-    checkpoint.unlink(missing_ok=True)
+    shutil.rmtree(work, ignore_errors=True)
     return info
 
 
-def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: Run) -> dict[str, Any]:
-    """Read data and weights, train, and write the model and its curves to `out`; returns model.json."""
+def train_into(cfg: ClassificationConfig, out: Path, *, work: Path, run: Run) -> dict[str, Any]:
+    """Read data and weights, train, and write the model and its curves to `out`; returns model.json.
+
+    work: folder for the checkpoint. A killed training finds it there and goes on from its last epoch.
+    """
     from assay.training.precision import start_torch
 
     start_torch(cfg.seed)  # before anything else touches torch: its threads must start with denormals flushed
@@ -39,7 +44,6 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
     from assay.files import fresh_folder, read_json
     from assay.models.classifier import save_classifier
     from assay.models.weights import resolve
-    from assay.training.cross_fit import fold_checkpoints
 
     build, model, train = Path(cfg.build), cfg.model, cfg.train
     manifest = read_manifest(build / "dataset")
@@ -72,7 +76,7 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
             "classes": classes,
             "weights": weights,
             "seed": cfg.seed,
-            "checkpoint": checkpoint,
+            "checkpoint": work / "checkpoint.pt",
             "log": run.metric,
         },
     )
@@ -91,8 +95,6 @@ def train_into(cfg: ClassificationConfig, out: Path, *, checkpoint: Path, run: R
             unseen.write(folder, parts["train"], classes)
         save_classifier(folder, trained.module, trained.info | facts, as_published=trained.as_published)
         pd.DataFrame(trained.history).to_csv(folder / "history.csv", index=False)
-    for path in fold_checkpoints(checkpoint, train.folds):
-        path.unlink(missing_ok=True)
     for name in ("model.json", "history.csv"):
         run.artifact(out / name)
     info: dict[str, Any] = read_json(out / "model.json")
@@ -121,19 +123,6 @@ def _train(
         return trained, None
     unseen = {name: array for name, array in arrays.items() if not name.startswith("val_")}
     return trained, cross_fit(**unseen, **settings, **by_fold)
-
-
-def tell_history(model: Path, run: Run) -> None:
-    """Record the curves of a training that was done before."""
-    import pandas as pd
-
-    from assay.files import read_json
-
-    run.tag("weights", read_json(model / "model.json")["weights"]["origin"])
-    for row in pd.read_csv(model / "history.csv").to_dict("records"):
-        for name, value in row.items():
-            if name != "epoch":
-                run.metric(str(name), value, int(row["epoch"]))
 
 
 def labels_of(cfg: ClassificationConfig) -> list[str]:

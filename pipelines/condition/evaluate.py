@@ -12,13 +12,10 @@ from assay.config.condition import ConditionConfig
 
 def main(cfg: ConditionConfig) -> dict[str, Any]:
     """Evaluate the trained model beside the baseline; returns the summary of metrics.json."""
-    from assay.evaluation.classification import score
     from assay.evaluation.comparison import compare
-    from assay.evaluation.predictions import write_predictions
     from assay.files import fresh_folder, write_json
     from assay.training.precision import start_torch
-    from pipelines.condition.picturing import draw
-    from pipelines.condition.scoring import predict_all, score_one
+    from pipelines.condition.scoring import predict_all, score_one, store
     from pipelines.recording import MODEL, baseline_as_experiment, model_tags, run_name, stage_run, trained_as
 
     start_torch(cfg.seed)
@@ -34,28 +31,20 @@ def main(cfg: ConditionConfig) -> dict[str, Any]:
         run.data(predictions.data)
         run.tag("weights", info["weights"]["origin"])
         scores = score_one(cfg, predictions, "model", run)
-        own = None
-        if own_predictions is not None:
-            own = score(own_predictions.of("model"), own_predictions.classes, draws=draws, seed=seed)
-            run.metric("own_classes/accuracy", own["all"]["accuracy"]["value"])
         comparison = compare(predictions, "model", "baseline", cfg.project.classes, draws=draws, seed=seed)
         for part, found in comparison.items():
             run.metric(f"{part}/accuracy_difference", found["accuracy_difference"]["value"])
         with fresh_folder(build / "evaluation") as folder:
-            write_predictions(folder / "predictions.parquet", predictions)
-            if own_predictions is not None:
-                write_predictions(folder / "predictions_own.parquet", own_predictions)
-                write_json(folder / "metrics_own.json", own)
-            write_json(folder / "metrics.json", scores)
-            write_json(folder / "comparison.json", comparison)
-            draw(
+            store(
                 cfg,
                 folder,
                 predictions,
+                own_predictions,
+                "model",
                 scores=scores,
-                own=own,
                 comparison=comparison,
                 trained=models["model"],
+                run=run,
             )
             for path in sorted(folder.iterdir()):
                 run.artifact(path)

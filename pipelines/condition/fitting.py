@@ -1,4 +1,4 @@
-"""Training one condition classifier on the prepared crops: shared by the baseline and the experiment."""
+"""Training one condition classifier on the prepared crops: shared by the baseline, the experiment and sweeps."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ def fit(cfg: ConditionConfig, stage: str) -> dict[str, Any]:
 
     out = Path(cfg.build) / {"baseline": "baseline", "train": "model"}[stage]
     with stage_run(cfg, stage, sections=MODEL, name=run_name(cfg), tags=model_tags(cfg)) as run:
-        info = train_into(cfg, out, run=run)
+        info = train_into(cfg, out, work=Path("runs/training") / cfg.project.name / stage, run=run)
         if stage == "train":  # evaluation and export look for the model's run by the model's id
             run.identify(info["id"])
     print(
@@ -31,8 +31,11 @@ def fit(cfg: ConditionConfig, stage: str) -> dict[str, Any]:
     return info
 
 
-def train_into(cfg: ConditionConfig, out: Path, *, run: Run) -> dict[str, Any]:
-    """Read data and weights, train, and write the model and its curves to `out`; returns model.json."""
+def train_into(cfg: ConditionConfig, out: Path, *, work: Path, run: Run) -> dict[str, Any]:
+    """Read data and weights, train, and write the model and its curves to `out`; returns model.json.
+
+    work: as every task's training has it; this one leaves nothing there, a killed one starts anew.
+    """
     from assay.training.precision import start_torch
 
     start_torch(cfg.seed)

@@ -14,10 +14,11 @@ def draw(
     cfg: ConditionConfig,
     folder: Path,
     predictions: Predictions,
+    model: str,
     *,
     scores: dict[str, Any],
     own: dict[str, Any] | None,
-    comparison: dict[str, Any],
+    comparison: dict[str, Any] | None,
     trained: Path,
 ) -> None:
     """Write confusion matrix, curves, galleries and report.html into `folder`.
@@ -34,11 +35,12 @@ def draw(
     from pipelines.condition.scoring import not_comparable
     from pipelines.heading import heading
 
-    info, classes, rows = read_json(trained / "model.json"), predictions.classes, predictions.of("model")
+    info, classes, rows = read_json(trained / "model.json"), predictions.classes, predictions.of(model)
     dataset = Path(cfg.build) / "dataset"
     crops = read_manifest(dataset).set_index("image")["crop"]
     plots.plot_confusion(folder / "confusion.png", scores["all"]["confusion"], classes)
-    plots.plot_ranking(folder / "curves.png", predictions, ["model", "baseline"], classes)
+    names = [model, *(name for name in predictions.models if name != model)]
+    plots.plot_ranking(folder / "curves.png", predictions, names, classes)
     plots.plot_reliability(folder / "reliability.png", rows, classes)
     figures = [
         ("Confusion matrix", folder / "confusion.png"),
@@ -63,7 +65,6 @@ def draw(
         path = folder / f"{name}.png"
         gallery.draw_gallery(path, judged, lambda image: read_image(dataset / crops[image]))
         figures.append((caption, path))
-    published = cfg.experiment.published
     doubts = not_comparable(cfg, predictions.data["source"], info["weights"]["origin"])
     facts = _facts(cfg, info, scores["all"], own)
     write_report(
@@ -71,7 +72,7 @@ def draw(
         **heading(cfg, info, predictions.data, doubts=doubts, facts=facts),
         scores=scores,
         comparison=comparison,
-        published=_published(cfg) if published and not doubts else {},
+        published={} if doubts else published_accuracy(cfg),
         figures=figures,
     )
 
@@ -132,7 +133,7 @@ def _facts(
     return facts
 
 
-def _published(cfg: ConditionConfig) -> dict[str, Any]:
+def published_accuracy(cfg: ConditionConfig) -> dict[str, Any]:
     """The published test accuracy as a share; the rest of what is published is about other data."""
     published = cfg.experiment.published
     test = (published.model_dump() if published else {}).get("test") or {}

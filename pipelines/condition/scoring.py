@@ -36,8 +36,8 @@ def probabilities(
 def predict_all(cfg: ConditionConfig, models: dict[str, Path]) -> tuple[Predictions, Predictions | None]:
     """Every model (name -> its folder) on the test instances, as normal or conditional.
 
-    The probabilities of finer classes (blocked, damaged; the nine names) are summed to those two. Where the model
-    named "model" has such, a second table holds its own classes.
+    The probabilities of finer classes (blocked, damaged; the nine names) are summed to those two. Where the first
+    model, the one that `cfg` trains, has such, a second table holds its own classes.
     """
     import pandas as pd
 
@@ -55,7 +55,7 @@ def predict_all(cfg: ConditionConfig, models: dict[str, Path]) -> tuple[Predicti
         summed = found.astype(np.float64) @ member
         tables.append(table_of(name, rows, summed, known=two, classes=two))
         about[name] = {"hash": info["id"], **{key: info[key] for key in ("experiment", "profile", "weights")}}
-        if name == "model" and cfg.model.classes != "binary":
+        if name == next(iter(models)) and cfg.model.classes != "binary":
             labels, _ = labels_of(manifest, cfg.model.classes, two)
             finer = rows.assign(label=labels[rows.index])
             classes = info["classes"]
@@ -93,6 +93,90 @@ def score_one(cfg: ConditionConfig, predictions: Predictions, model: str, run: R
         for name, value in flat(scores[part]).items():
             run.metric(prefix + name, value)
     return scores
+
+
+def score_into(cfg: ConditionConfig, out: Path, name: str, trained: Path, run: Run) -> dict[str, Any]:
+    """Evaluate one model by itself, as a sweep's job does; returns its row of the sweep's table."""
+    from assay.files import fresh_folder, read_json
+    from pipelines.classification.scoring import collapse
+
+    predictions, own_predictions = predict_all(cfg, {name: trained})
+    run.data(predictions.data)
+    scores = score_one(cfg, predictions, name, run)
+    with fresh_folder(out) as folder:
+        own = store(
+            cfg,
+            folder,
+            predictions,
+            own_predictions,
+            name,
+            scores=scores,
+            comparison=None,
+            trained=trained,
+            run=run,
+        )
+        run.artifact(folder / "report.html")
+        for picture in sorted(folder.glob("*.png")):
+            run.artifact(picture, "evaluation")
+    info, everything, without = read_json(trained / "model.json"), scores["all"], scores["without_leaks"]
+    return {
+        "source": predictions.data["source"],
+        "weights": info["weights"]["origin"],
+        "backbone": info["backbone"],
+        "split": "test",
+        "n": everything["n"],
+        "groups": everything["groups"],
+        "trained_on": info["trained_on"],
+        "epoch": info["best_epoch"],
+        "epochs_run": info["epochs_run"],
+        "accuracy": everything["accuracy"]["value"],
+        "low": everything["accuracy"]["low"],
+        "high": everything["accuracy"]["high"],
+        "balanced_accuracy": everything["balanced_accuracy"]["value"],
+        "balanced_accuracy_low": everything["balanced_accuracy"]["low"],
+        "balanced_accuracy_high": everything["balanced_accuracy"]["high"],
+        "f1_macro": everything["f1"]["macro"]["value"],
+        "without_leaks": without["accuracy"]["value"],
+        "type_alone": everything["type_alone"]["value"],
+        "majority_share": everything["majority"]["share"],
+        "ece": everything["calibration"]["ece"]["value"],
+        "collapsed": collapse(info, scores),
+        **{f"accuracy_{kind}": one["value"] for kind, one in everything["by_type"].items() if one["n"]},
+        **({"own_classes": own["all"]["accuracy"]["value"]} if own else {}),
+    }
+
+
+def store(
+    cfg: ConditionConfig,
+    folder: Path,
+    predictions: Predictions,
+    own_predictions: Predictions | None,
+    model: str,
+    *,
+    scores: dict[str, Any],
+    comparison: dict[str, Any] | None,
+    trained: Path,
+    run: Run,
+) -> dict[str, Any] | None:
+    """Write predictions, metrics, pictures and the page of one model; returns the scores on its own finer classes."""
+    from assay.evaluation.classification import score
+    from assay.evaluation.predictions import write_predictions
+    from assay.files import write_json
+    from pipelines.condition.picturing import draw
+
+    own = None
+    write_predictions(folder / "predictions.parquet", predictions)
+    if own_predictions is not None:
+        rows, classes = own_predictions.of(model), own_predictions.classes
+        own = score(rows, classes, draws=cfg.evaluate.bootstrap_draws, seed=cfg.seed)
+        run.metric("own_classes/accuracy", own["all"]["accuracy"]["value"])
+        write_predictions(folder / "predictions_own.parquet", own_predictions)
+        write_json(folder / "metrics_own.json", own)
+    write_json(folder / "metrics.json", scores)
+    if comparison is not None:
+        write_json(folder / "comparison.json", comparison)
+    draw(cfg, folder, predictions, model, scores=scores, own=own, comparison=comparison, trained=trained)
+    return own
 
 
 def not_comparable(cfg: ConditionConfig, source: str, weights: str) -> list[str]:

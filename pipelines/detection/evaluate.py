@@ -8,15 +8,13 @@ from assay.config import DetectionConfig
 
 def main(cfg: DetectionConfig) -> dict[str, Any]:
     """Evaluate the trained detector beside the baseline; returns the summary of metrics.json."""
-    from assay.evaluation.boxes import write_boxes
     from assay.evaluation.detection_comparison import compare
     from assay.files import fresh_folder, write_json
-    from pipelines.detection.picturing import draw_report
     from pipelines.detection.scoring import (
         predict_all,
-        score_grouped,
         score_one,
         splits_of,
+        store,
         summarise,
         thresholds,
     )
@@ -45,11 +43,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
             for split in splits_of(predictions)
         }
         with fresh_folder(build / "evaluation") as folder:
-            write_boxes(folder / "predictions.parquet", predictions)
-            write_json(folder / "metrics.json", scores)
-            write_json(folder / "comparison.json", comparison)
-            score_grouped(cfg, predictions, "model", folder, run)
-            draw_report(
+            store(
                 cfg,
                 folder,
                 predictions,
@@ -57,6 +51,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
                 scores=scores,
                 comparison=comparison,
                 trained=models["model"],
+                run=run,
             )
             for path in sorted(path for path in folder.rglob("*") if path.is_file()):
                 run.artifact(path)

@@ -40,8 +40,14 @@ def _stored(cfg: DetectionConfig, experiment: str) -> Path:
     return Path("runs/models") / cfg.project.name / experiment / cfg.profile.name
 
 
-def train_into(cfg: DetectionConfig, out: Path, *, work: Path, run: Run) -> dict[str, Any]:
-    """Read data and weights, train, and write the model and its curves to `out`; returns model.json."""
+def train_into(
+    cfg: DetectionConfig, out: Path, *, work: Path, run: Run, before: Path | None = None
+) -> dict[str, Any]:
+    """Read data and weights, train, and write the model and its curves to `out`; returns model.json.
+
+    work: folder for training data and the checkpoint. A killed training goes on from there.
+    before: the detector to go on from, trained as model.fine_tune says; None: look where that was trained last.
+    """
     from assay.training.precision import start_torch
 
     start_torch(cfg.seed)
@@ -55,12 +61,11 @@ def train_into(cfg: DetectionConfig, out: Path, *, work: Path, run: Run) -> dict
 
     dataset = Path(cfg.build) / "dataset"
     run.data(source_of(dataset))
-    weights = starting_weights(cfg)
+    weights = starting_weights(cfg, before)
     run.tag("weights", weights.origin)
-    if cfg.model.pretrained and weights.origin in ("random", "starter"):
-        run.rename(
-            f"{run.state['name']} · {weights.origin.upper()} weights"
-        )  # never a look-alike of the published
+    root = weights.root or weights.origin
+    if cfg.model.pretrained and root in ("random", "starter"):
+        run.rename(f"{run.state['name']} · {root.upper()} weights")  # never a look-alike of the published
     trained = train_detector(
         rows := _rows(cfg),
         _boxes(dataset, rows),
@@ -113,13 +118,13 @@ def _log(run: Run, name: str, value: float, epoch: int, epochs: int) -> None:
         print(f"epoch {epoch} of {epochs}: mAP50 {value:.3f} on the val images", flush=True)
 
 
-def starting_weights(cfg: DetectionConfig) -> "DetectorWeights":
-    """Where the network starts: model.fine_tune where that was trained here, or the sources of `resolve_detector`."""
+def starting_weights(cfg: DetectionConfig, before: Path | None = None) -> "DetectorWeights":
+    """Where the network starts: `before`, model.fine_tune as trained last, or the sources of `resolve_detector`."""
     from assay.errors import UserError
     from assay.models.detector_weights import resolve_detector
 
-    model, before = cfg.model, None
-    if model.fine_tune:
+    model = cfg.model
+    if model.fine_tune and before is None:
         before = _stored(cfg, model.fine_tune)
         if not (before / "model.json").is_file():
             if not cfg.profile.weights.allow_random_init:

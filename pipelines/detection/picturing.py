@@ -44,7 +44,7 @@ def draw_report(
     if len(history):
         plot_training(folder / "history.png", history)
         figures.append(("Training", folder / "history.png"))
-    doubts = not_comparable(cfg, predictions.data["source"], info["weights"]["origin"])
+    doubts = not_comparable(cfg, predictions.data["source"], info["weights"]["root"])
     published = cfg.experiment.published
     facts = {
         "architecture": info["architecture"],

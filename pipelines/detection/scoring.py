@@ -118,7 +118,10 @@ def score_grouped(
 
 
 def not_comparable(cfg: DetectionConfig, source: str, weights: str) -> list[str]:
-    """Why a measured number does not stand beside the published one; empty where it does."""
+    """Why a measured number does not stand beside the published one; empty where it does.
+
+    weights: where they came from in the end, not that they are another experiment's.
+    """
     reasons = [] if source == "original" else [f"{source} data"]
     if cfg.model.pretrained and weights in ("random", "starter"):
         reasons.append(f"{weights} weights instead of COCO's")
@@ -152,6 +155,75 @@ def summarise(
         },
         "against_baseline": _said(against, against[f"{main}_difference"]),
     }
+
+
+def score_into(cfg: DetectionConfig, out: Path, name: str, trained: Path, run: "Run") -> dict[str, Any]:
+    """Evaluate one detector by itself, as a sweep's job does; returns its row of the sweep's table."""
+    from assay.files import fresh_folder, read_json
+
+    predictions = predict_all(cfg, {name: trained})
+    run.data(predictions.data)
+    scores = score_one(cfg, predictions, name, run)
+    with fresh_folder(out) as folder:
+        store(cfg, folder, predictions, name, scores=scores, comparison=None, trained=trained, run=run)
+        run.artifact(folder / "report.html")
+        for picture in sorted(folder.glob("*.png")):
+            run.artifact(picture, "evaluation")
+    info, first = read_json(trained / "model.json"), next(iter(scores))
+    everything = scores[first]["all"]
+    return {
+        "source": predictions.data["source"],
+        "weights": info["weights"]["origin"],
+        "weights_root": info["weights"]["root"],
+        "weights_detail": info["weights"]["detail"],
+        "split": first,
+        "n": everything["n"],
+        "groups": everything["groups"],
+        "train_images": info["images"]["train"],
+        "hard_negatives": info["images"]["negatives"],
+        "epoch": info["best_epoch"],
+        "epochs_run": info["epochs_run"],
+        **_row(everything, ""),
+        **_row(scores[first]["without_leaks"], "without_leaks_"),
+        **(_row(scores["test"]["all"], "test_") if first != "test" and "test" in scores else {}),
+        "collapsed": everything["collapsed"],
+    }
+
+
+def _row(part: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """One split's numbers as cells; precision and recall over all classes, false positives per image."""
+    rates = {"precision": "micro", "recall": "micro", "false_positives": "all"}
+    found = {name: part[name] for name in ("map50", "map50_95")}
+    found |= {name: part[name][label] for name, label in rates.items()}
+    cells: dict[str, Any] = {} if not prefix else {f"{prefix}n": part["n"]}
+    for name, interval in found.items():
+        ends = {"": interval["value"], "_low": interval["low"], "_high": interval["high"]}
+        cells |= {f"{prefix}{name}{end}": value for end, value in ends.items()}
+    return cells
+
+
+def store(
+    cfg: DetectionConfig,
+    folder: Path,
+    predictions: "BoxPredictions",
+    model: str,
+    *,
+    scores: dict[str, Any],
+    comparison: dict[str, Any] | None,
+    trained: Path,
+    run: "Run",
+) -> None:
+    """Write predictions, metrics, what grouping makes of the boxes, pictures and the page of one model."""
+    from assay.evaluation.boxes import write_boxes
+    from assay.files import write_json
+    from pipelines.detection.picturing import draw_report
+
+    write_boxes(folder / "predictions.parquet", predictions)
+    write_json(folder / "metrics.json", scores)
+    if comparison is not None:
+        write_json(folder / "comparison.json", comparison)
+    score_grouped(cfg, predictions, model, folder, run)
+    draw_report(cfg, folder, predictions, model, scores=scores, comparison=comparison, trained=trained)
 
 
 def _said(against: dict[str, Any], difference: dict[str, float]) -> str:

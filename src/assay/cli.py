@@ -53,7 +53,7 @@ def data(
     from assay.data.fetch import fetch
     from assay.sample import make_sample
 
-    for name in [project] if project else _data_folders():
+    for name in _data_folders(project):
         target = DATA / name
         if source == "original":
             counts = fetch(name, DATA, mirror=Path(mirror) if mirror else None, force=force)["counts"]
@@ -156,7 +156,7 @@ def request(
     params = _params()
     if name not in params["sweeps"]:
         raise UserError(
-            f"sweep={name}: sweeps of its project cannot be run yet; these can: {', '.join(params['sweeps'])}"
+            f"sweep={name}: the code runs none of its experiments yet; these can be run: {', '.join(params['sweeps'])}"
         )
     profile = profile or params["profile"]
     check_name("profile", profile)
@@ -286,9 +286,12 @@ def starter(
     print(f"{STARTERS}: mAP50 {about['last']['map50']:.3f} on scenes it has not seen")
 
 
-def _data_folders() -> list[str]:
-    """Folders below data/ that the graph's projects read; two projects may share one."""
-    return list(dict.fromkeys(entry["data"] for entry in _params()["projects"].values()))
+def _data_folders(project: str) -> list[str]:
+    """Folders below data/ that the project, or each of the graph's, reads; two projects may share one."""
+    projects = _params()["projects"]
+    if project:  # one that the graph does not know reads what is named after it
+        return [projects.get(project, {}).get("data", project)]
+    return list(dict.fromkeys(entry["data"] for entry in projects.values()))
 
 
 def _projects() -> list[str]:

@@ -78,11 +78,12 @@ def test_a_majority_share_is_recognised_measured_and_published():
 
 
 def test_seeds_are_a_mean_and_a_spread():
-    assert seeds_section([row()]) is None
-    section = seeds_section([row(1, accuracy=0.9), row(2, accuracy=0.92), row(3, accuracy=0.94)])
+    shown = {"accuracy": "clean"}
+    assert seeds_section([row()], shown) is None
+    section = seeds_section([row(1, accuracy=0.9), row(2, accuracy=0.92), row(3, accuracy=0.94)], shown)
     assert section.rows[0][:3] == ["net", "3", "92.00 ± 2.00 % (90.00 to 94.00)"]
     other = row(1, variant="other")
-    assert "(one seed)" in seeds_section([row(1), row(2), other]).rows[1][2]
+    assert "(one seed)" in seeds_section([row(1), row(2), other], shown).rows[1][2]
 
 
 def test_a_failed_job_has_no_numbers():

@@ -1,14 +1,21 @@
 """A sweep's jobs on disk, without training any: which of them count as done."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assay.config import compose
+from assay.data.classification import source_of
+from assay.data.source import write_source
 from assay.errors import UserError
+from assay.evaluation.boxes import write_boxes
 from assay.files import read_json, write_json
-from pipelines.gathering import lay_out, parent_id
+from pipelines.detection import gathering as detection
+from pipelines.gathering import lay_out, parent_id, same_seed, trainings_of
 from pipelines.presenting import table_of_jobs
+from pipelines.tasks import part_of
+from tests.evaluation.detectors import random_boxes
 
 
 @pytest.fixture
@@ -36,6 +43,28 @@ def jobs(tmp_path, monkeypatch):
         return lay_out("tiny", resolved)
 
     return jobs
+
+
+@pytest.fixture
+def detectors(tmp_path, monkeypatch):
+    """Lay out jobs of infrastructure, given as (experiment, seed, changes), over prepared data."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("src", "pipelines", "requirements.lock"):
+        (tmp_path / name).symlink_to(Path(__file__).parents[2] / name)
+    for name in ("manifest", "boxes"):
+        path = tmp_path / f"build/infrastructure/dataset/{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("first")
+
+    def detectors(*asked):
+        resolved = []
+        for experiment, seed, *changes in asked:
+            chosen = [f"experiment=infrastructure/{experiment}", "profile=smoke", f"seed={seed}"]
+            overrides = ["project=infrastructure", *chosen, *changes]
+            resolved.append({"overrides": overrides, "config": compose(overrides).model_dump(mode="json")})
+        return lay_out("tiny", resolved)
+
+    return detectors
 
 
 def end(job, status="ok", **more):
@@ -96,3 +125,94 @@ def test_data_that_was_not_prepared_is_one_line(jobs, tmp_path):
     (tmp_path / "build/cherry/hard_examples/examples.csv").unlink()
     with pytest.raises(UserError, match=r"examples\.csv: no such file; `dvc repro` writes it"):
         jobs()
+
+
+def after(job):
+    return read_json(job.folder / "request.json")["after"]
+
+
+def test_a_job_goes_on_from_the_model_of_the_same_seed_and_changes(detectors):
+    chain = ("yolo11s_expanded_reduced_aug", "yolo11s_best", "yolo11s_epoch6")  # the later name the earlier
+    first, second, third = detectors(*((name, 0) for name in chain))
+    assert [after(job) for job in (first, second, third)] == [None, str(first.folder), str(second.folder)]
+    asked = [(name, seed, change) for name in chain[:2] for seed in (1, 2) for change in ("train.box=1",)]
+    jobs = detectors(*asked, ("yolo11s_best", 1))
+    assert [after(job) for job in jobs[2:4]] == [str(job.folder) for job in jobs[:2]]
+    assert after(jobs[4]) == str(jobs[0].folder)  # nothing better is there
+    assert after(detectors(("yolo11s_best", 0))[0]) is None  # alone in its sweep
+
+
+def test_another_training_before_is_another_training_after(detectors, tmp_path):
+    def training(*jobs):
+        return [read_json(job.folder / "request.json")["training"] for job in jobs]
+
+    asked = [("yolo11s_best", 0), ("yolo11s_expanded_reduced_aug", 0)]  # in whatever order
+    alone = training(*detectors(asked[0]))
+    first = training(*detectors(*asked))
+    assert first[0] != alone[0]
+    (tmp_path / "build/infrastructure/dataset/boxes.parquet").write_text("second")
+    assert not set(training(*detectors(*asked))) & set(first)
+    again = training(*detectors(*asked))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/yolo11n.pt").write_text("came later")
+    assert not set(training(*detectors(*asked))) & set(again)
+
+
+def test_reviewed_pictures_count_where_they_are_used(detectors):
+    detectors(("yolo11s_expanded", 0))
+    with pytest.raises(UserError, match=r"hard_examples/examples\.csv: no such file"):
+        detectors(("yolo11s_reviewed", 0))
+
+
+def test_a_task_that_no_pipeline_does_is_a_row_of_the_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    overrides = ["project=conditions", "experiment=conditions/qwen2vl_lora", "profile=smoke", "seed=0"]
+    entry = {"overrides": overrides, "config": compose(overrides).model_dump(mode="json")}
+    (job,) = lay_out("tiny", [entry])
+    end(job, "refused", error="task=vision_language: configured, but no stage does it yet")
+    (row,) = table_of_jobs([job]).to_dict("records")
+    assert (row["status"], row["task"]) == ("refused", "vision_language") and "no stage" in row["error"]
+    with pytest.raises(UserError, match="no stage does it yet"):
+        part_of("vision_language", "fitting")
+
+
+def test_pairs_share_a_seed_and_trainings_are_repeated_ones(detectors):
+    jobs = detectors(*((name, seed) for name in ("yolo11s_baseline", "yolov8s_baseline") for seed in (1, 2)))
+    assert same_seed(jobs) == [
+        (f"yolo11s_baseline seed {seed}", f"yolov8s_baseline seed {seed}") for seed in (1, 2)
+    ]
+    assert trainings_of(jobs)["yolo11s_baseline"] == [f"yolo11s_baseline seed {seed}" for seed in (1, 2)]
+    assert trainings_of(jobs[::2]) == {}
+
+
+def test_detectors_are_compared_split_by_split_the_later_at_the_recall_of_the_earlier(detectors, tmp_path):
+    drawn = random_boxes(40, skill={"yolo11s_baseline seed 0": 0.5, "yolo11s_expanded seed 0": 0.9})
+    write_source(tmp_path / "build/infrastructure/dataset", project="infrastructure", kind="sample", note="-")
+    content = source_of(tmp_path / "build/infrastructure/dataset")["content"]
+    # the names of the project's classes, so that its confidences apply
+    names = dict(zip(drawn.classes, ("rock_toe", "slope_drain", "toe_drain"), strict=True))
+    boxes = drawn.boxes.assign(label=drawn.boxes["label"].map(names))
+    truth = drawn.truth.assign(label=drawn.truth["label"].map(names).fillna(""))
+    jobs = detectors(("yolo11s_baseline", 0), ("yolo11s_expanded", 0))
+    for job in jobs:
+        one = replace(
+            drawn,
+            boxes=boxes[boxes["model"] == job.name].reset_index(drop=True),
+            truth=truth,
+            classes=tuple(job.cfg.project.classes),
+            models={job.name: {}},
+            data={"source": "sample", "content": content},
+        )
+        (job.folder / "evaluation").mkdir()
+        write_boxes(job.folder / "evaluation/predictions.parquet", one)
+    stored = detection.predictions_of(jobs)
+    pairs, experiments = detection.compare(stored, jobs, same_seed(jobs))
+    assert stored.data["source"] == "sample" and experiments == []
+    assert [pair["split"] for pair in pairs] == ["val", "test"]
+    assert {pair["reference"] for pair in pairs} == {"yolo11s_baseline seed 0"}
+    assert all(pair["map50_difference"]["value"] > 0 for pair in pairs)
+    assert pairs[0]["matched_recall"]["false_positives_difference"]["value"] < 0
+    other = replace(one, images=one.images.assign(leak=True))
+    write_boxes(jobs[1].folder / "evaluation/predictions.parquet", other)
+    with pytest.raises(UserError, match="were not run on the same images"):
+        detection.predictions_of(jobs)

@@ -10,7 +10,7 @@ def again(stage):
 
 
 def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(repository, finished):
-    checkpoint = repository.root / "runs/checkpoints/cherry/train.pt"
+    checkpoint = repository.root / "runs/training/cherry/train/checkpoint.pt"
     assert not checkpoint.exists()
     repository.kill(*again("train"), when=checkpoint.exists)  # written right after the first epoch's line
     assert checkpoint.exists() and not (repository.build / "model").exists()

@@ -59,7 +59,7 @@ def test_a_killed_job_costs_only_itself_and_is_all_that_runs_again(repository):
     (pair,) = json.loads((build / "comparison.json").read_text())
     assert {pair["candidate"], pair["reference"]} == set(folders) and 0 <= pair["p_holm"] <= 1
     assert "EXP-002B" in (build / "report.html").read_text()
-    assert not list(jobs.glob("*/checkpoint.pt"))
+    assert not list(jobs.glob("*/work"))
 
     assert repository.stages(repository.run(*SWEEP)) == []
     repository.run("assay", "registry", "sync")

@@ -78,19 +78,22 @@ def compare_all(
     *,
     split: str,
     thresholds: Mapping[str, Mapping[str, float]],
+    pairs: Sequence[tuple[str, str]] | None = None,
     main: str = "map50",
     draws: int = 1000,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Every pair of `models` on all images of a split, with p_holm (Holm 1979: adjusted for the number of pairs).
 
-    thresholds: model -> class -> confidence. One dict per pair: candidate, reference, and what `compare` gives
-    for "all"; p and verdict are those of `main`, the verdict reads p_holm. At least 100 samples are drawn per
-    pair, for a p of 2 / (samples + 1) must survive the adjustment.
+    pairs: (candidate, reference) of each; None: all. thresholds: model -> class -> confidence.
+
+    One dict per pair: candidate, reference, and what `compare` gives for "all"; p and verdict are those of `main`, the
+    verdict reads p_holm. At least 100 samples are drawn per pair, for a p of 2 / (samples + 1) must survive the
+    adjustment.
     """
     from statsmodels.stats.multitest import multipletests
 
-    pairs = list(combinations(models, 2))
+    pairs = list(combinations(models, 2) if pairs is None else pairs)
     if not pairs:
         return []
     rows = predictions.split(split)

@@ -49,9 +49,6 @@ def compare_experiments(
     verdict.
     Raises UserError when the trainings were not run on the same images.
     """
-    from scipy.stats import t as student
-    from statsmodels.stats.multitest import multipletests
-
     right = {name: _right(predictions, models, classes) for name, models in trainings.items()}
     images = predictions.of(next(iter(trainings.values()))[0]) if trainings else None
     results: list[dict[str, Any]] = []
@@ -65,39 +62,56 @@ def compare_experiments(
                 for weights in resample(images["group"].to_numpy(str), draws=draws, seed=seed)
             ]
         )
-        of_images = float(drawn.var(ddof=1))
-        of_seeds = [
-            (float(one.mean(axis=1).var(ddof=1)) / len(one), len(one) - 1)
-            for one in (ours, theirs)
-            if len(one) > 1
-        ]
-        total = of_images + sum(variance for variance, _ in of_seeds)
-        spread_out = sum(variance**2 / freedom for variance, freedom in of_seeds)
-        freedom = total**2 / spread_out if spread_out else np.inf
-        value, sd = float(gap.mean()), float(np.sqrt(total))
-        half = float(student.ppf((1 + CONFIDENCE) / 2, freedom)) * sd
-        p = 2 * float(student.sf(abs(value) / sd, freedom)) if sd else float(value == 0)
+        value, of_images = float(gap.mean()), float(drawn.var(ddof=1))
         results.append(
-            {
-                "first": first,
-                "second": second,
-                "seeds": [len(ours), len(theirs)],
-                "difference": {"value": value, "low": value - half, "high": value + half},
-                "sd_images": float(np.sqrt(of_images)),
-                "sd_seeds": float(np.sqrt(total - of_images)) if of_seeds else np.nan,
-                "one_seed": len(of_seeds) < 2,
-                "p": p,
-            }
+            {"first": first, "second": second}
+            | add_up(value, of_images, [one.mean(axis=1) for one in (ours, theirs)])
         )
-    if results:
-        adjusted = multipletests([result["p"] for result in results], alpha=SIGNIFICANCE, method="holm")[1]
-        for result, p_holm in zip(results, adjusted, strict=True):
-            result["p_holm"] = float(p_holm)
-            better = "better" if result["difference"]["value"] > 0 else "worse"
-            result["verdict"] = (
-                f"{better} beyond noise" if p_holm < SIGNIFICANCE else "no evidence of a difference"
-            )
+    judge_all(results)
     return results
+
+
+def add_up(value: float, of_images: float, by_seed: Sequence[np.ndarray]) -> dict[str, Any]:
+    """A difference of two experiments with the variances of its images and of its trainings added up.
+
+    value: the difference. of_images: its variance over draws of the images, NaN where there is nothing to draw.
+    by_seed: the metric of each training of the two experiments, (seeds,) each.
+
+    Returns what `compare_experiments` says of a pair, short of its names, p_holm and verdict; p is 1 and the interval
+    NaN where the variance of the images is unknown.
+    """
+    from scipy.stats import t as student
+
+    of_seeds = [(float(one.var(ddof=1)) / len(one), len(one) - 1) for one in by_seed if len(one) > 1]
+    total = of_images + sum(variance for variance, _ in of_seeds)
+    spread_out = sum(variance**2 / freedom for variance, freedom in of_seeds)
+    freedom = total**2 / spread_out if spread_out else np.inf
+    sd = float(np.sqrt(total))
+    half = float(student.ppf((1 + CONFIDENCE) / 2, freedom)) * sd
+    p = 2 * float(student.sf(abs(value) / sd, freedom)) if sd else float(value == 0)
+    return {
+        "seeds": [len(one) for one in by_seed],
+        "difference": {"value": value, "low": value - half, "high": value + half},
+        "sd_images": float(np.sqrt(of_images)),
+        "sd_seeds": float(np.sqrt(total - of_images)) if of_seeds else np.nan,
+        "one_seed": len(of_seeds) < 2,
+        "p": 1.0 if np.isnan(p) else p,
+    }
+
+
+def judge_all(results: Sequence[dict[str, Any]]) -> None:
+    """Add p_holm, over all of them, and verdict to comparisons of experiments."""
+    from statsmodels.stats.multitest import multipletests
+
+    if not results:
+        return
+    adjusted = multipletests([result["p"] for result in results], alpha=SIGNIFICANCE, method="holm")[1]
+    for result, p_holm in zip(results, adjusted, strict=True):
+        result["p_holm"] = float(p_holm)
+        better = "better" if result["difference"]["value"] > 0 else "worse"
+        result["verdict"] = (
+            f"{better} beyond noise" if p_holm < SIGNIFICANCE else "no evidence of a difference"
+        )
 
 
 def _right(predictions: Predictions, models: Sequence[str], classes: Sequence[str]) -> np.ndarray:

@@ -10,6 +10,8 @@ from assay.evaluation.seeds import spread
 if TYPE_CHECKING:
     import pandas as pd
 
+    from assay.evaluation.plots import ForestRow
+
 Row = Mapping[str, Any]
 """A row of table.csv without its empty cells."""
 
@@ -37,9 +39,11 @@ def ending(row: Row) -> str:
     if row.get("collapsed"):
         return f"COLLAPSED: {row['collapsed']}"
     majority = round(row.get("majority_share", 0.0) * row["n"])
+    first = "clean" if "as_published" in row else "accuracy"
     same = [
         said
-        for said, name in (("clean", "accuracy"), ("as published", "as_published"))
+        for said, name in ((first, "accuracy"), ("as published", "as_published"))
+        if name in row and "majority_share" in row
         if equals_share(row[name], majority, row["n"])
     ]
     return (
@@ -79,7 +83,12 @@ def sections_of(
     rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]
 ) -> list[Section]:
     """Everything a sweep has to say, in the order of its page."""
-    seeds = seeds_section(rows)
+    from assay.evaluation import sweep_condition, sweep_detection
+
+    others = {"condition": sweep_condition, "detection": sweep_detection}
+    if (task := task_of(rows)) in others:
+        return others[task].sections_of(rows, pairs, experiments)
+    seeds = seeds_section(rows, _SEEDS)
     failures, choices = failures_section(rows), choices_section(rows)
     return [
         jobs_section(rows),
@@ -89,6 +98,29 @@ def sections_of(
         *([experiments_section(experiments, rows)] if experiments else []),
         *([pairs_section(pairs, rows)] if pairs else []),
     ]
+
+
+def forest_of(rows: Sequence[Row]) -> "tuple[str, list[ForestRow]]":
+    """What the forest plot shows, in words, and its lines: one per job that ended well."""
+    from assay.evaluation.intervals import Interval
+    from assay.evaluation.plots import ForestRow
+
+    task = task_of(rows)
+    label = {"detection": "mAP50 on the {split} images", "condition": "accuracy on the {split} instances"}
+    lines = []
+    for row in (row for row in rows if row["status"] == "ok"):
+        ends = ("map50", "map50_low", "map50_high") if task == "detection" else ("accuracy", "low", "high")
+        chosen = Interval(**interval_of(row, "as_published")) if "as_published" in row else None
+        published = row["published"] if row.get("comparable") == "yes" else None
+        lines.append(ForestRow(named(row), Interval(**interval_of(row, *ends)), published, chosen))
+    split = next((row["split"] for row in rows if "split" in row), "val")
+    return label.get(task, "accuracy").format(split=split), lines
+
+
+def task_of(rows: Sequence[Row]) -> str:
+    """What the jobs that ended well do; tables without the column are of classifiers."""
+    good = [row for row in rows if row["status"] == "ok"]
+    return str(next((row["task"] for row in (good or rows) if "task" in row), "classification"))
 
 
 def jobs_section(rows: Sequence[Row]) -> Section:
@@ -139,13 +171,21 @@ def choices_section(rows: Sequence[Row]) -> Section:
 
 
 def failures_section(rows: Sequence[Row]) -> Section:
-    """The jobs that did not end well, and why."""
+    """The jobs that failed or that the program refused, and why."""
     failed = [row for row in rows if row["status"] != "ok"]
-    return Section("Failed jobs", header=("job", "why"), rows=[[row["job"], row["error"]] for row in failed])
+    kinds = " and ".join(sorted({str(row["status"]) for row in failed}))
+    return Section(
+        f"{kinds.capitalize()} jobs",
+        header=("job", "why"),
+        rows=[[row["job"], row["error"]] for row in failed],
+    )
 
 
-def seeds_section(rows: Sequence[Row]) -> Section | None:
-    """Mean and spread over the seeds of each experiment; None where no experiment has several."""
+def seeds_section(rows: Sequence[Row], columns: Mapping[str, str]) -> Section | None:
+    """Mean and spread over the seeds of each experiment; None where no experiment has several.
+
+    columns: cell of a row, a share -> the header it gets.
+    """
     several: dict[str, list[Row]] = {}
     for row in rows:
         if row["status"] == "ok":
@@ -156,24 +196,43 @@ def seeds_section(rows: Sequence[Row]) -> Section | None:
     for variant, one in several.items():
         fallen = sum(bool(row.get("collapsed")) for row in one)
         count = str(len(one)) + (f", {fallen} COLLAPSED" if fallen else "")
-        names = ("accuracy", "without_leaks", "as_published", "as_published_without_leaks")
-        shown.append([variant, count, *(_spread([row[name] for row in one]) for name in names)])
+        shown.append(
+            [variant, count, *(_spread([row[name] for row in one if name in row]) for name in columns)]
+        )
     return Section(
         "Seeds: mean ± standard deviation (lowest to highest)",
         "Each seed is a training of its own, scored on the same images. The standard deviation is that of the trainings, "
         "divided by n - 1; it says nothing of other images.",
-        ["experiment", "seeds", "clean", "without leaks", "as published", "without leaks"],
+        ["experiment", "seeds", *columns.values()],
         shown,
     )
 
 
-def experiments_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Section:
-    """Every pair of experiments over their seeds. pairs: `seeds.compare_experiments`."""
+_SEEDS = {
+    "accuracy": "clean",
+    "without_leaks": "without leaks",
+    "as_published": "as published",
+    "as_published_without_leaks": "without leaks",
+}
+
+
+def experiments_section(
+    pairs: Sequence[Mapping[str, Any]],
+    rows: Sequence[Row],
+    *,
+    title: str = "Every pair of experiments, over their seeds",
+    of: str = "accuracies of the clean choice",
+    counted: str = " with the share of trainings that get it right",
+) -> Section:
+    """Every pair of experiments over their seeds. pairs: `seeds.compare_experiments`.
+
+    of: what the means are means of. counted: how an image counts.
+    """
     names = names_of(rows)
     return Section(
-        "Every pair of experiments, over their seeds",
-        "Difference of the mean accuracies of the clean choice, first minus second. Seeds are no further images: each "
-        "image counts once, with the share of trainings that get it right; the variance of the images (bootstrap by "
+        title,
+        f"Difference of the mean {of}, first minus second. Seeds are no further images: each "
+        f"image counts once,{counted}; the variance of the images (bootstrap by "
         "group) and that of the trainings (between seeds) add up; Student's interval with Welch's degrees of freedom, "
         "p adjusted for the number of pairs (Holm).",
         ["first", "second", "seeds", "difference", "sd of images / seeds", "p", "verdict"],
@@ -183,7 +242,7 @@ def experiments_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row])
                 names[pair["second"]],
                 " / ".join(map(str, pair["seeds"])),
                 points(pair["difference"]),
-                f"{100 * pair['sd_images']:.1f} / {_or_unknown(pair['sd_seeds'])} points",
+                f"{_or_unknown(pair['sd_images'])} / {_or_unknown(pair['sd_seeds'])} points",
                 f"{pair['p_holm']:.2g}",
                 pair["verdict"] + (" (one seed: its own spread is unknown)" if pair["one_seed"] else ""),
             ]
@@ -192,12 +251,14 @@ def experiments_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row])
     )
 
 
-def pairs_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Section:
+def pairs_section(
+    pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row], *, of: str = " of the clean choice"
+) -> Section:
     """Every pair of trained networks on the same images. pairs: `comparison.compare_all`."""
     names = names_of(rows)
     return Section(
         "Every pair of networks, on the same images",
-        "Difference of the clean choice in points of accuracy, first minus second, with a paired bootstrap interval that "
+        f"Difference{of} in points of accuracy, first minus second, with a paired bootstrap interval that "
         "keeps near-duplicates together; p of McNemar's test (exact below 25 differing images), adjusted for the number "
         "of pairs (Holm). A verdict is of these two trained networks, with several seeds only those of the same seed.",
         ["first", "second", "difference", "right alone", "p", "verdict"],
@@ -216,6 +277,8 @@ def pairs_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Se
 
 
 def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return "undefined"
     found = spread(values)
     if found["n"] < 2:
         return f"{100 * found['mean']:.2f} % (one seed)"

@@ -23,12 +23,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DetectorWeights:
-    """Starting weights: tensors by name, and the classes of their head; both empty for a random start."""
+    """Starting weights: tensors by name, and the classes of their head; both empty for a random start.
+
+    root: where the training of an experiment's weights started; None for every other origin.
+    """
 
     origin: Origin
     detail: str
     state: Mapping[str, Tensor]
     classes: tuple[str, ...] = ()
+    root: str | None = None
 
 
 def resolve_detector(
@@ -53,9 +57,11 @@ def resolve_detector(
     if path is not None:
         return _from_file(Path(path))
     if trained is not None:
-        experiment, model, known = _stated(trained / "model.json", "experiment", "id", "classes")
+        keys = ("experiment", "id", "classes", "weights")
+        experiment, model, known, began = _stated(trained / "model.json", *keys)
         state = read_state(trained / "model.safetensors")
-        return DetectorWeights("experiment", f"{experiment} {model[:12]}", state, tuple(known))
+        root = began.get("root", began["origin"])
+        return DetectorWeights("experiment", f"{experiment} {model[:12]}", state, tuple(known), root)
     if not pretrained:
         return DetectorWeights("random", "from scratch, as configured", {})
     for suffix in SUFFIXES:

@@ -107,7 +107,12 @@ def train_detector(
         "architecture": architecture,
         "classes": list(classes),
         "image_size": image_size,
-        "weights": {"origin": weights.origin, "detail": weights.detail, **carried},
+        "weights": {
+            "origin": weights.origin,
+            "root": weights.root or weights.origin,
+            "detail": weights.detail,
+            **carried,
+        },
         "seed": seed,
         "epochs_run": len(history),
         "best_epoch": about["best_epoch"],

@@ -1,0 +1,82 @@
+"""What a sweep's table and comparison need of detection."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.config import DetectionConfig
+from assay.errors import UserError
+
+if TYPE_CHECKING:
+    from assay.evaluation.boxes import BoxPredictions
+    from pipelines.gathering import Job
+
+TRAINING = ("pipelines/detection/fitting.py",)
+SCORING = ("pipelines/detection/scoring.py", "pipelines/detection/picturing.py")
+
+
+def data_of(cfg: DetectionConfig) -> list[Path]:
+    """The files that stand for all that training reads; the manifest holds a hash of every image."""
+    files = [Path(cfg.build) / "dataset/manifest.parquet", Path(cfg.build) / "dataset/boxes.parquet"]
+    if cfg.train.hard_negatives:
+        files.append(Path(cfg.build) / "hard_examples/examples.csv")
+    return files
+
+
+def published(cfg: DetectionConfig) -> float | None:
+    """The published value of the main metric, as a share."""
+    return cfg.experiment.published.share(cfg.project.main_metric) if cfg.experiment.published else None
+
+
+def predictions_of(jobs: "Sequence[Job]") -> "BoxPredictions":
+    """What the jobs found, as one table.
+
+    Raises:
+        UserError: they were not run on the same images.
+    """
+    import pandas as pd
+
+    from assay.data.classification import source_of
+    from assay.evaluation.boxes import read_boxes
+
+    content = source_of(Path(jobs[0].cfg.build) / "dataset")["content"]
+    stored = [read_boxes(job.folder / "evaluation/predictions.parquet", content=content) for job in jobs]
+    for job, one in zip(jobs, stored, strict=True):
+        if not one.images.equals(stored[0].images) or not one.truth.equals(stored[0].truth):
+            raise UserError(
+                f"'{job.name}' and '{jobs[0].name}' were not run on the same images; run the sweep again"
+            )
+    boxes = pd.concat([one.boxes for one in stored], ignore_index=True)
+    return replace(
+        stored[0], boxes=boxes, models={name: facts for one in stored for name, facts in one.models.items()}
+    )
+
+
+def compare(
+    stored: "BoxPredictions", jobs: "Sequence[Job]", pairs: Sequence[tuple[str, str]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """By mAP and false positives: `pairs` of jobs, and every pair of experiments where seeds repeat them.
+
+    Each split is compared by itself. The later job of a pair is the candidate: what it gives at the recall of the
+    earlier one is the question of a sweep that begins with its baseline.
+    """
+    from assay.evaluation.detection_comparison import compare_all
+    from assay.evaluation.detection_seeds import compare_experiments
+    from pipelines.detection.scoring import splits_of, thresholds
+    from pipelines.gathering import trainings_of
+
+    first, trainings = jobs[0].cfg, trainings_of(jobs)
+    how: Any = {
+        "draws": first.evaluate.bootstrap_draws,
+        "seed": first.seed,
+        "main": first.project.main_metric,
+    }
+    shown = {job.name: thresholds(job.cfg) for job in jobs}
+    turned = [(later, earlier) for earlier, later in pairs]
+    found: list[dict[str, Any]] = []
+    experiments: list[dict[str, Any]] = []
+    for split in splits_of(stored):
+        found += compare_all(stored, list(shown), split=split, thresholds=shown, pairs=turned, **how)
+        experiments += compare_experiments(stored, trainings, split=split, **how)
+    return found, experiments

@@ -1,0 +1,168 @@
+"""What a sweep of detectors says: `sweep.sections_of` for rows of that task."""
+
+from collections.abc import Mapping, Sequence
+from math import isnan, nan
+from typing import Any
+
+from assay.evaluation import detection_comparison, matched_recall, sweep
+from assay.evaluation.sections import Section, number, points, share
+from assay.evaluation.sweep import Row
+
+JOBS = (
+    "job", "status", "weights from", "images", "negatives", "epoch", "mAP50", "without leaks", "mAP50-95",
+    "mAP50 on test", "published mAP50",
+)  # fmt: skip
+RATES = ("job", "images", "precision", "recall", "false positives per image", "on test: precision", "recall",
+         "false positives per image")  # fmt: skip
+PAIRS = (
+    "candidate", "reference", "mAP50", "mAP50-95", "p", "verdict", "recall", "false positives per image",
+    "the same at the reference's recall", "p",
+)  # fmt: skip
+SEEDS = {"map50": "mAP50", "without_leaks_map50": "without leaks", "map50_95": "mAP50-95"}
+
+
+def sections_of(
+    rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]
+) -> list[Section]:
+    """Everything the sweep has to say, in the order of its page; one table of comparisons per split."""
+    seeds, failures = sweep.seeds_section(rows, SEEDS), sweep.failures_section(rows)
+    splits = list(dict.fromkeys(pair["split"] for pair in [*experiments, *pairs]))
+    several = [
+        sweep.experiments_section(
+            found,
+            rows,
+            title=f"Every pair of experiments on the {split} images, over their seeds",
+            of="mAP50s" if found[0]["main"] == "map50" else "mAP50-95s",
+            counted=" whatever the number of trainings",
+        )
+        for split in splits
+        if (found := [pair for pair in experiments if pair["split"] == split])
+    ]
+    compared = [
+        pairs_section(found, rows, split)
+        for split in splits
+        if (found := [pair for pair in pairs if pair["split"] == split])
+    ]
+    rates = rates_section(rows)
+    return [
+        jobs_section(rows),
+        *([failures] if failures.rows else []),
+        *([rates] if rates.rows else []),
+        *([seeds] if seeds else []),
+        *several,
+        *compared,
+    ]
+
+
+def jobs_section(rows: Sequence[Row]) -> Section:
+    """One line per job: what it learnt from, and its mean average precision."""
+    shown = []
+    for row in rows:
+        cells = [str(row["job"]), sweep.ending(row) if row["status"] == "ok" else row["status"]]
+        if row["status"] == "ok":
+            cells += [
+                row["weights"] if row["weights"] == row["weights_root"] else _whose(row),
+                f"{row['train_images']:.0f}",
+                f"{row['hard_negatives']:.0f}",
+                f"{row['epoch']:.0f} of {row['epochs_run']:.0f}",
+                share(_interval(row, "map50")),
+                share(_interval(row, "without_leaks_map50")),
+                share(_interval(row, "map50_95")),
+                share(_interval(row, "test_map50")) if "test_n" in row else "",
+                sweep.published_text(row),
+            ]
+        shown.append([*cells, *[""] * (len(JOBS) - len(cells))])
+    split = next((row["split"] for row in rows if "split" in row), "val")
+    return Section(
+        "Every job",
+        f"On the {split} images unless said otherwise, AP by COCO's protocol, with 95 % intervals of a bootstrap that "
+        "draws whole groups (flight, document, clip). The kept epoch is the best on the val images, as the sources chose "
+        "it: numbers on them flatter, those on test do not. Without leaks: without the images that equal a training "
+        "image.",
+        JOBS,
+        shown,
+    )
+
+
+def rates_section(rows: Sequence[Row]) -> Section:
+    """One line per job that ended well: what a person who looks at the shown boxes meets."""
+    rates = ("precision", "recall", "false_positives")
+    shown = []
+    for row in (row for row in rows if row["status"] == "ok"):
+        cells = [sweep.named(row), f"{row['n']:.0f}"]
+        for prefix in ("", "test_"):
+            there = not prefix or "test_n" in row
+            told = [share, share, number]
+            cells += [
+                tell(_interval(row, prefix + rate)) if there else ""
+                for rate, tell in zip(rates, told, strict=True)
+            ]
+        shown.append(cells)
+    return Section(
+        "Boxes above the configured confidence",
+        "Precision and recall over the boxes of all classes (IoU 0.5), and wrong boxes per image. The confidences are "
+        "each experiment's own, so jobs stand at different recalls; the comparisons below also take the same one.",
+        RATES,
+        shown,
+    )
+
+
+def pairs_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row], split: str) -> Section:
+    """Every pair of detectors on the same images. pairs: `detection_comparison.compare_all` of one split."""
+    names = sweep.names_of(rows)
+    main = "mAP50" if pairs[0]["main"] == "map50" else "mAP50-95"
+    shown = []
+    for pair in pairs:
+        matched = pair["matched_recall"]
+        shown.append(
+            [
+                names[pair["candidate"]],
+                names[pair["reference"]],
+                points(pair["map50_difference"]),
+                points(pair["map50_95_difference"]),
+                f"{pair['p_holm']:.2g}",
+                pair["verdict"],
+                points(pair["recall_difference"]["micro"]),
+                _signed(pair["false_positives_difference"]["all"]),
+                _signed(matched["false_positives_difference"])
+                if matched["reached"]
+                else "recall not reached",
+                f"{matched['p']:.2g}" if matched["reached"] else "",
+            ]
+        )
+    groups = pairs[0]["groups"]
+    return Section(
+        f"Every pair of detectors, on the same {pairs[0]['n']} {split} images",
+        "Differences, candidate minus reference, with a paired bootstrap interval that draws whole groups "
+        f"({groups} here). {_sentence(detection_comparison.HOW_P)}. The p beside the verdict is of {main} and adjusted "
+        f"for the number of pairs (Holm). At the reference's recall: {matched_recall.HOW}; its p is not adjusted. A "
+        "verdict is of these two trained networks.",
+        PAIRS,
+        shown,
+    )
+
+
+def _interval(row: Row, name: str) -> dict[str, float]:
+    """Three cells of a row; an empty one is NaN, where nothing could be scored."""
+    return {
+        end: row.get(f"{name}{cell}", nan)
+        for end, cell in (("value", ""), ("low", "_low"), ("high", "_high"))
+    }
+
+
+def _whose(row: Row) -> str:
+    """Whose model the job went on from, and where that one started."""
+    return f"{row['weights_detail'].partition(' ')[0]}, first {row['weights_root']}"
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _signed(found: Mapping[str, float]) -> str:
+    if isnan(found["value"]):
+        return "undefined"
+    value = f"{found['value']:+.2f}"
+    if isnan(found["low"]) or isnan(found["high"]):
+        return f"{value} (no interval)"
+    return f"{value} ({found['low']:+.2f} to {found['high']:+.2f})"
