@@ -108,6 +108,12 @@ def test_an_empty_folder_is_filled(assay, small_sample):
     assert yaml.safe_load(Path("data/cherry/SOURCE.yaml").read_text())["source"] == "sample"
 
 
+def test_a_project_that_shares_a_folder_gets_its_data(assay):
+    infrastructure = {"experiment": "x", "task": "condition", "data": "cherry"}
+    Path("params.yaml").write_text(yaml.safe_dump(PARAMS | {"projects": {"conditions": infrastructure}}))
+    assert assay("data", "--project", "conditions")[:2] == (0, "data/cherry: sample data made\n")
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -4,7 +4,13 @@ import pytest
 
 from assay.evaluation.sections import to_markdown
 from assay.evaluation.sweep import forest_of, sections_of, task_of
-from assay.evaluation.sweep_detection import jobs_section, pairs_section, rates_section
+from assay.evaluation.sweep_detection import (
+    jobs_section,
+    learnt_section,
+    pairs_section,
+    rates_section,
+    shown_section,
+)
 
 
 def interval(value, spread=0.05):
@@ -45,40 +51,48 @@ def pair(split="val", **changes):
     }
 
 
-def test_a_job_says_what_it_learnt_from_and_stands_beside_the_published_number():
+def test_a_job_stands_beside_the_published_number():
     section = jobs_section([row(published=0.872, comparable="no: starter weights instead of COCO's")])
     cells = dict(zip(section.header, section.rows[0], strict=True))
-    assert (cells["images"], cells["negatives"], cells["epoch"]) == ("305", "20", "3 of 4")
-    assert cells["mAP50"] == "80.0 % (75.0 to 85.0)" and cells["weights from"] == "starter"
+    assert cells["mAP50"] == "80.0 % (75.0 to 85.0)" and cells["mAP50-95"] == "50.0 % (45.0 to 55.0)"
     assert cells["published mAP50"] == "87.20 % (not comparable: starter weights instead of COCO's)"
 
 
-def test_whose_model_a_job_goes_on_from_is_said():
-    section = jobs_section([row(weights="experiment", weights_detail="before 0123456789ab")])
-    assert section.rows[0][2] == "before, first starter"
+def test_what_a_job_learnt_from_and_whose_model_it_goes_on_from():
+    later = row("later", weights="experiment", weights_detail="before 0123456789ab")
+    assert learnt_section([row(), later]).rows == [
+        ["net seed 0", "starter", "305", "20", "3 of 4"],
+        ["later seed 0", "before, first starter", "305", "20", "3 of 4"],
+    ]
 
 
 def test_what_cannot_be_scored_is_undefined_and_no_test_split_is_empty():
     bare = {key: value for key, value in row().items() if not key.startswith(("test_", "map50"))}
     cells = dict(zip(jobs_section([bare]).header, jobs_section([bare]).rows[0], strict=True))
     assert cells["mAP50"] == cells["mAP50-95"] == "undefined" and cells["mAP50 on test"] == ""
-    assert rates_section([bare]).rows[0][5:] == ["", "", ""]
+    assert rates_section([bare]).rows[0][4:] == ["", "", ""]
 
 
 def test_false_positives_at_the_configured_confidence_and_at_equal_recall():
-    section = pairs_section([pair(), pair(matched_recall={"reached": False})], [row(), row("hard")], "val")
-    first, second = (dict(zip(section.header[:-1], line, strict=False)) for line in section.rows)
-    assert first["mAP50"] == "+10.0 points (+5.0 to +15.0)"
-    assert first["false positives per image"] == "-1.00 (-1.50 to -0.50)"
-    assert first["the same at the reference's recall"] == "-0.40 (-0.50 to -0.30)"
-    assert second["the same at the reference's recall"] == "recall not reached"
+    (line,) = pairs_section([pair()], [row(), row("hard")]).rows
+    assert line[2:] == [
+        "+10.0 points (+5.0 to +15.0)",
+        "+5.0 points (+0.0 to +10.0)",
+        "0.03",
+        pair()["verdict"],
+    ]
+    first, second = shown_section(
+        [pair(), pair(matched_recall={"reached": False})], [row(), row("hard")]
+    ).rows
+    assert first[2:4] == ["-2.0 points (-7.0 to +3.0)", "-1.00 (-1.50 to -0.50)"]
+    assert (first[4:], second[4:]) == (["-0.40 (-0.50 to -0.30)", "0.01"], ["not reached", ""])
 
 
 def test_every_split_is_compared_by_itself_and_a_collapse_is_named():
     rows = [row(), row("hard", collapsed="no box reaches its confidence threshold")]
     sections = sections_of(rows, [pair("val"), pair("test", n=25)], [])
     titles = [section.title for section in sections]
-    assert titles[-2:] == [
+    assert titles[-4::2] == [
         f"Every pair of detectors, on the same {n} {split} images" for n, split in ((45, "val"), (25, "test"))
     ]
     text = "".join(map(to_markdown, sections))

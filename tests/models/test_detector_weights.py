@@ -33,10 +33,8 @@ def stored(path, value, classes=None):
 def trained(tmp_path):
     """The folder of a trained detector."""
     stored(tmp_path / "trained/model.safetensors", 2)
-    write_json(
-        tmp_path / "trained/model.json",
-        {"experiment": "EXP-1", "id": "0123456789abcdef", "classes": ["cone"]},
-    )
+    about = {"experiment": "EXP-1", "id": "0123456789abcdef", "classes": ["cone"]}
+    write_json(tmp_path / "trained/model.json", {**about, "weights": {"origin": "starter"}})
     return tmp_path / "trained"
 
 
@@ -58,7 +56,7 @@ def test_a_trained_detector_wins_over_the_weights_folder(tmp_path, trained):
     stored(tmp_path / "weights/yolo11n.safetensors", 3)
     found = resolve_detector("yolo11n", **NOTHING_ALLOWED, trained=trained)
     assert (found.origin, value(found), found.classes) == ("experiment", 2, ("cone",))
-    assert found.detail == "EXP-1 0123456789ab"
+    assert (found.detail, found.root) == ("EXP-1 0123456789ab", "starter")
 
 
 def test_the_weights_folder_wins_over_download_and_starter(tmp_path):

@@ -8,16 +8,13 @@ from assay.evaluation import detection_comparison, matched_recall, sweep
 from assay.evaluation.sections import Section, number, points, share
 from assay.evaluation.sweep import Row
 
-JOBS = (
-    "job", "status", "weights from", "images", "negatives", "epoch", "mAP50", "without leaks", "mAP50-95",
-    "mAP50 on test", "published mAP50",
-)  # fmt: skip
-RATES = ("job", "images", "precision", "recall", "false positives per image", "on test: precision", "recall",
+JOBS = ("job", "status", "mAP50", "without leaks", "mAP50-95", "mAP50 on test", "published mAP50")
+LEARNT = ("job", "weights from", "training images", "reviewed negatives", "epoch kept")
+RATES = ("job", "precision", "recall", "false positives per image", "on test: precision", "recall",
          "false positives per image")  # fmt: skip
-PAIRS = (
-    "candidate", "reference", "mAP50", "mAP50-95", "p", "verdict", "recall", "false positives per image",
-    "the same at the reference's recall", "p",
-)  # fmt: skip
+PAIRS = ("candidate", "reference", "mAP50", "mAP50-95", "p", "verdict")
+SHOWN = ("candidate", "reference", "recall", "false positives per image",
+         "false positives at the reference's recall", "p")  # fmt: skip
 SEEDS = {"map50": "mAP50", "without_leaks_map50": "without leaks", "map50_95": "mAP50-95"}
 
 
@@ -39,15 +36,15 @@ def sections_of(
         if (found := [pair for pair in experiments if pair["split"] == split])
     ]
     compared = [
-        pairs_section(found, rows, split)
+        section(found, rows)
         for split in splits
         if (found := [pair for pair in pairs if pair["split"] == split])
+        for section in (pairs_section, shown_section)
     ]
-    rates = rates_section(rows)
     return [
         jobs_section(rows),
         *([failures] if failures.rows else []),
-        *([rates] if rates.rows else []),
+        *(section for section in (learnt_section(rows), rates_section(rows)) if section.rows),
         *([seeds] if seeds else []),
         *several,
         *compared,
@@ -55,22 +52,14 @@ def sections_of(
 
 
 def jobs_section(rows: Sequence[Row]) -> Section:
-    """One line per job: what it learnt from, and its mean average precision."""
+    """One line per job: its mean average precision."""
     shown = []
     for row in rows:
         cells = [str(row["job"]), sweep.ending(row) if row["status"] == "ok" else row["status"]]
         if row["status"] == "ok":
-            cells += [
-                row["weights"] if row["weights"] == row["weights_root"] else _whose(row),
-                f"{row['train_images']:.0f}",
-                f"{row['hard_negatives']:.0f}",
-                f"{row['epoch']:.0f} of {row['epochs_run']:.0f}",
-                share(_interval(row, "map50")),
-                share(_interval(row, "without_leaks_map50")),
-                share(_interval(row, "map50_95")),
-                share(_interval(row, "test_map50")) if "test_n" in row else "",
-                sweep.published_text(row),
-            ]
+            names = ("map50", "without_leaks_map50", "map50_95", *(["test_map50"] if "test_n" in row else []))
+            cells += [share(_interval(row, name)) for name in names]
+            cells += [*[""] * (6 - len(cells)), sweep.published_text(row)]
         shown.append([*cells, *[""] * (len(JOBS) - len(cells))])
     split = next((row["split"] for row in rows if "split" in row), "val")
     return Section(
@@ -84,12 +73,28 @@ def jobs_section(rows: Sequence[Row]) -> Section:
     )
 
 
+def learnt_section(rows: Sequence[Row]) -> Section:
+    """One line per job that ended well: what it learnt from."""
+    shown = [
+        [
+            sweep.named(row),
+            row["weights"] if row["weights"] == row["weights_root"] else _whose(row),
+            f"{row['train_images']:.0f}",
+            f"{row['hard_negatives']:.0f}",
+            f"{row['epoch']:.0f} of {row['epochs_run']:.0f}",
+        ]
+        for row in rows
+        if row["status"] == "ok"
+    ]
+    return Section("What each job learnt from", header=LEARNT, rows=shown)
+
+
 def rates_section(rows: Sequence[Row]) -> Section:
     """One line per job that ended well: what a person who looks at the shown boxes meets."""
     rates = ("precision", "recall", "false_positives")
     shown = []
     for row in (row for row in rows if row["status"] == "ok"):
-        cells = [sweep.named(row), f"{row['n']:.0f}"]
+        cells = [sweep.named(row)]
         for prefix in ("", "test_"):
             there = not prefix or "test_n" in row
             told = [share, share, number]
@@ -107,14 +112,17 @@ def rates_section(rows: Sequence[Row]) -> Section:
     )
 
 
-def pairs_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row], split: str) -> Section:
-    """Every pair of detectors on the same images. pairs: `detection_comparison.compare_all` of one split."""
-    names = sweep.names_of(rows)
-    main = "mAP50" if pairs[0]["main"] == "map50" else "mAP50-95"
-    shown = []
-    for pair in pairs:
-        matched = pair["matched_recall"]
-        shown.append(
+def pairs_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Section:
+    """Every pair of detectors by mAP. pairs: `detection_comparison.compare_all` of one split."""
+    names, first = sweep.names_of(rows), pairs[0]
+    main = "mAP50" if first["main"] == "map50" else "mAP50-95"
+    return Section(
+        f"Every pair of detectors, on the same {first['n']} {first['split']} images",
+        "Differences, candidate minus reference, with a paired bootstrap interval that draws whole groups "
+        f"({first['groups']} here). {_sentence(detection_comparison.HOW_P)}. It is of {main} and adjusted for the number "
+        "of pairs (Holm). A verdict is of these two trained networks.",
+        PAIRS,
+        [
             [
                 names[pair["candidate"]],
                 names[pair["reference"]],
@@ -122,22 +130,33 @@ def pairs_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row], split
                 points(pair["map50_95_difference"]),
                 f"{pair['p_holm']:.2g}",
                 pair["verdict"],
+            ]
+            for pair in pairs
+        ],
+    )
+
+
+def shown_section(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Section:
+    """Every pair of detectors by what is shown, also at one recall. pairs: as in `pairs_section`."""
+    names = sweep.names_of(rows)
+    shown = []
+    for pair in pairs:
+        matched = pair["matched_recall"]
+        shown.append(
+            [
+                names[pair["candidate"]],
+                names[pair["reference"]],
                 points(pair["recall_difference"]["micro"]),
                 _signed(pair["false_positives_difference"]["all"]),
-                _signed(matched["false_positives_difference"])
-                if matched["reached"]
-                else "recall not reached",
+                _signed(matched["false_positives_difference"]) if matched["reached"] else "not reached",
                 f"{matched['p']:.2g}" if matched["reached"] else "",
             ]
         )
-    groups = pairs[0]["groups"]
     return Section(
-        f"Every pair of detectors, on the same {pairs[0]['n']} {split} images",
-        "Differences, candidate minus reference, with a paired bootstrap interval that draws whole groups "
-        f"({groups} here). {_sentence(detection_comparison.HOW_P)}. The p beside the verdict is of {main} and adjusted "
-        f"for the number of pairs (Holm). At the reference's recall: {matched_recall.HOW}; its p is not adjusted. A "
-        "verdict is of these two trained networks.",
-        PAIRS,
+        f"What every pair shows on the {pairs[0]['split']} images",
+        "Differences, candidate minus reference: of the recall, and of the wrong boxes per image, both at each one's own "
+        f"confidences. At the reference's recall: {matched_recall.HOW}; its p is not adjusted for the number of pairs.",
+        SHOWN,
         shown,
     )
 
