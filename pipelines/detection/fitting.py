@@ -51,7 +51,7 @@ def train_into(
     from assay.training.precision import start_torch
 
     start_torch(cfg.seed)
-    _refuse_what_nothing_reads(cfg)
+    refuse_what_nothing_reads(cfg)
     import pandas as pd
 
     from assay.data.classification import source_of
@@ -92,7 +92,7 @@ def train_into(
     return info
 
 
-def _refuse_what_nothing_reads(cfg: DetectionConfig) -> None:
+def refuse_what_nothing_reads(cfg: DetectionConfig) -> None:
     """An experiment that would train as the plain detector, under another name, is refused."""
     from assay.errors import UserError
 

@@ -2,13 +2,17 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assay.config import compose, expand_sweep, load_resolved, render
 from assay.config.compose import CONF, ROOT, names
-from assay.errors import ConfigError
+from assay.errors import ConfigError, UserError
+from pipelines.detection.fitting import refuse_what_nothing_reads
+from pipelines.tasks import is_done
 
 # (what a person typed, what the one line must say)
 MISTAKES = [
@@ -74,22 +78,35 @@ def test_every_experiment_file_composes_and_none_is_lost() -> None:
     }
 
 
-def test_every_sweep_expands_and_the_graph_knows_those_of_its_projects() -> None:
+def test_every_sweep_expands_and_the_graph_knows_those_that_can_be_run() -> None:
     import yaml
 
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    sweeps = {
-        name: yaml.safe_load((CONF / "sweep" / f"{name}.yaml").read_text())["project"]
-        for name in names("sweep")
-    }
-    assert len(sweeps) == 21  # the ledger names 20; "offline" is this project's own
-    for name in sweeps:
-        jobs = expand_sweep(name, profile="demo")
-        assert len({render(cfg) for _, cfg in jobs}) == len(jobs), f"{name} has two identical jobs"
-    swept = {name for name, project in params["projects"].items() if project["task"] == "classification"}
-    assert params["sweeps"] == {
-        name: {"project": project} for name, project in sweeps.items() if project in swept
-    }
+    assert len(names("sweep")) == 21  # the ledger names 20; "offline" is this project's own
+    known = {}
+    for name in names("sweep"):
+        jobs = [cfg for _, cfg in expand_sweep(name, profile="demo")]
+        assert len(set(map(render, jobs))) == len(jobs), f"{name} has two identical jobs"
+        if runs := [cfg for cfg in jobs if _is_done(cfg)]:
+            project = jobs[0].project.name
+            reads = "hard_examples" if any(map(_uses_reviews, runs)) else "dataset"
+            known[name] = {"project": project, "task": params["projects"][project]["task"], "reads": reads}
+    assert params["sweeps"] == known
+
+
+def _is_done(cfg: Any) -> bool:
+    """Whether the code runs the experiment; what the profile or missing weights refuse does not count."""
+    if not is_done(cfg.task):
+        return False
+    if cfg.task == "detection":
+        with suppress(UserError):
+            return refuse_what_nothing_reads(cfg) is None
+        return False
+    return True
+
+
+def _uses_reviews(cfg: Any) -> bool:
+    return bool(cfg.train.hard_negatives if cfg.task == "detection" else cfg.train.hard_examples.use)
 
 
 def test_the_baseline_is_composed_with_the_same_profile() -> None:
