@@ -20,3 +20,18 @@ def denormals_as_they_were():
     yield
     if torch := sys.modules.get("torch"):
         torch.set_flush_denormal(False)
+
+
+@pytest.fixture
+def assay(monkeypatch, capsys):
+    """Call the console script; its exit status, what it printed and what it complained about."""
+
+    from assay import cli
+
+    def assay(*arguments):
+        monkeypatch.setattr(sys, "argv", ["assay", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return stop.value.code, *capsys.readouterr()
+
+    return assay

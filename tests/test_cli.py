@@ -1,13 +1,11 @@
 import csv
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from assay import cli
 from assay.sample import cherry
 
 PARAMS = {
@@ -22,19 +20,6 @@ def repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
     return tmp_path
-
-
-@pytest.fixture
-def assay(monkeypatch, capsys):
-    """Call the console script; its exit status, what it printed and what it complained about."""
-
-    def assay(*arguments):
-        monkeypatch.setattr(sys, "argv", ["assay", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        return stop.value.code, *capsys.readouterr()
-
-    return assay
 
 
 @pytest.fixture

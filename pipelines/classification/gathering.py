@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from assay.config import ClassificationConfig
 
 if TYPE_CHECKING:
+    from assay.config.condition import ConditionConfig
     from assay.evaluation.predictions import Predictions
     from assay.evaluation.sections import Section
     from pipelines.gathering import Job
@@ -15,8 +16,8 @@ TRAINING = ("pipelines/classification/fitting.py",)
 SCORING = ("pipelines/classification/scoring.py", "pipelines/classification/picturing.py")
 
 
-def data_of(cfg: ClassificationConfig) -> list[Path]:
-    """The files that stand for all that training reads."""
+def data_of(cfg: "ClassificationConfig | ConditionConfig") -> list[Path]:
+    """The files that stand for all that training reads; the manifest holds a hash of every image or crop."""
     files = [Path(cfg.build) / "dataset/manifest.parquet"]
     if cfg.train.hard_examples.use:
         files.append(Path(cfg.build) / "hard_examples/examples.csv")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.config.condition import ConditionConfig
+from pipelines.classification.gathering import data_of  # noqa: F401 - a sweep asks every task for it
 
 if TYPE_CHECKING:
     from assay.evaluation.predictions import Predictions
@@ -12,14 +13,6 @@ if TYPE_CHECKING:
 
 TRAINING = ("pipelines/condition/fitting.py", "pipelines/condition/features.py")
 SCORING = ("pipelines/condition/scoring.py", "pipelines/condition/picturing.py")
-
-
-def data_of(cfg: ConditionConfig) -> list[Path]:
-    """The files that stand for all that training reads; the manifest holds a hash of every crop."""
-    files = [Path(cfg.build) / "dataset/manifest.parquet"]
-    if cfg.train.hard_examples.use:
-        files.append(Path(cfg.build) / "hard_examples/examples.csv")
-    return files
 
 
 def published(cfg: ConditionConfig) -> float | None:

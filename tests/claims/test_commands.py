@@ -1,23 +1,5 @@
 import json
-import sys
 from pathlib import Path
-
-import pytest
-
-from assay import cli
-
-
-@pytest.fixture
-def assay(monkeypatch, capsys):
-    """Call the console script; its exit status, what it printed and what it complained about."""
-
-    def assay(*arguments):
-        monkeypatch.setattr(sys, "argv", ["assay", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        return stop.value.code, *capsys.readouterr()
-
-    return assay
 
 
 def test_findings_are_results_and_no_mistake(assay):

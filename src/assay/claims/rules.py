@@ -200,16 +200,7 @@ def chosen_on_the_reported(book: Book) -> Iterator[Result]:
             many = len({book.claims[name].experiment for name in alone})
             text = f"{where.title} choose {where.chooses}, and are what is reported; {many} "
             text += f"experiment{'s have' if many > 1 else ' has'} no number on other images"
-            yield Result(
-                "selection",
-                "biased",
-                tuple(alone),
-                text,
-                key[:3],
-                _line(book, alone[0]),
-                set=key,
-                of_numbers=False,
-            )
+            yield _biased(book, "selection", key, alone, text)
 
 
 def overlaps(book: Book) -> Iterator[Result]:
@@ -218,16 +209,13 @@ def overlaps(book: Book) -> Iterator[Result]:
         reported = _reported_on(book, key)
         if where.in_training and reported:
             text = f"{where.in_training} of {where.title} are training images as well ({where.where})"
-            yield Result(
-                "overlap",
-                "biased",
-                tuple(reported),
-                text,
-                key[:3],
-                _line(book, reported[0]),
-                set=key,
-                of_numbers=False,
-            )
+            yield _biased(book, "overlap", key, reported, text)
+
+
+def _biased(book: Book, rule: str, key: str, names: list[str], text: str) -> Result:
+    """What is wrong with the set `key` itself, and so with every number on it."""
+    line = _line(book, names[0])
+    return Result(rule, "biased", tuple(names), text, key[:3], line, set=key, of_numbers=False)
 
 
 def _reported_on(book: Book, key: str) -> list[str]:

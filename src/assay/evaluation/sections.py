@@ -24,34 +24,24 @@ class Section:
 
 def share(found: Mapping[str, float]) -> str:
     """{"value": 0.942, "low": 0.928, "high": 0.954} -> "94.2 % (92.8 to 95.4)"."""
-    if math.isnan(found["value"]):
-        return "undefined"
-    value = f"{100 * found['value']:.1f} %"
-    if math.isnan(found["low"]):
-        return f"{value} (no interval)"
-    return f"{value} ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
+    return _with_ends(found, "{:.1f}", scale=100, unit=" %")
 
 
 def points(found: Mapping[str, float]) -> str:
     """A difference of shares in percentage points: "+1.2 points (-0.3 to +2.7)"."""
-    if math.isnan(found["value"]):
-        return "undefined"
-    value = f"{100 * found['value']:+.1f} points"
-    if math.isnan(found["low"]):
-        return f"{value} (no interval)"
-    return f"{value} ({100 * found['low']:+.1f} to {100 * found['high']:+.1f})"
+    return _with_ends(found, "{:+.1f}", scale=100, unit=" points")
 
 
 def number(found: Mapping[str, float]) -> str:
     """A number that is no share, such as a log loss: "0.213 (0.180 to 0.251)"."""
+    return _with_ends(found, "{:.3f}")
+
+
+def _with_ends(found: Mapping[str, float], form: str, *, scale: float = 1, unit: str = "") -> str:
+    value, low, high = (form.format(scale * found[name]) for name in ("value", "low", "high"))
     if math.isnan(found["value"]):
         return "undefined"
-    value = f"{found['value']:.3f}"
-    return (
-        value + " (no interval)"
-        if math.isnan(found["low"])
-        else f"{value} ({found['low']:.3f} to {found['high']:.3f})"
-    )
+    return f"{value}{unit} (no interval)" if math.isnan(found["low"]) else f"{value}{unit} ({low} to {high})"
 
 
 def interval_of(row: Mapping[str, float], name: str, low: str = "", high: str = "") -> dict[str, float]:
