@@ -29,7 +29,7 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
         manifest = read_manifest(build / "dataset")
         held_out = manifest[manifest["split"] == "val"]
         images = [Path(cfg.data) / image for image in held_out["image"]]
-        thresholds = cfg.evaluate.routing.model_dump() if cfg.evaluate.routing else {}
+        thresholds = _thresholds(cfg, build / "model")
         calibration = {}
         if "openvino_int8" in runtimes:
             chosen = calibration_set(manifest, images=cfg.export.calibration_images, seed=cfg.seed)
@@ -63,6 +63,23 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
             predictor = Predictor.load(export.folder, runtime)
             export.measured(runtime, found, _MEASURED, partial(predictor.predict, images[:1]))
     return report
+
+
+def _thresholds(cfg: ClassificationConfig, trained: Path) -> dict[str, float]:
+    """From which probability of a pit the model says pit, and maybe: searched where its training kept folds for that."""
+    from assay.evaluation.classification import decide
+    from assay.evaluation.out_of_fold import read_out_of_fold
+    from assay.evaluation.thresholds import searched
+
+    if not (routing := cfg.evaluate.routing):
+        return {}
+    unseen = read_out_of_fold(trained, cfg.project.classes)
+    if unseen is None:
+        return {"pit": routing.pit, "maybe": routing.maybe}
+    rule = searched(
+        decide(unseen, cfg.project.classes), production=(routing.pit, routing.maybe), recall=routing.recall
+    )
+    return {"pit": rule.pit_at, "maybe": rule.maybe_at}
 
 
 _BUDGET = {"max_probability_difference", "max_accuracy_drop", "max_rounded_accuracy_drop"}

@@ -46,8 +46,7 @@ def rules(
     heat = float(
         fit_temperature(truth, unseen.scores, alone, draws=1)["temperature"]
     )  # its interval is not asked for
-    bound = false_alarms(pit, truth, pit_at) / max(int((truth == CLEAN).sum()), 1)
-    searched = search(pit, truth, recall=recall, max_false_alarms=bound)
+    bound = _alarms_of(production, pit, truth)
     found += [
         Rule(
             "production, calibrated",
@@ -55,11 +54,18 @@ def rules(
             _before_calibration(maybe_at, heat),
             f"as published, temperature {heat:.2f} from {OUT_OF_FOLD}",
         ),
-        Rule("searched", *searched, OUT_OF_FOLD),
+        searched(unseen, production=production, recall=recall),
     ]
     if ends := oracle(val.scores[:, PIT], val.truth, recall=recall, max_false_alarms=bound):
         found.append(Rule("oracle", *ends, ORACLE))
     return found
+
+
+def searched(unseen: Decisions, *, production: tuple[float, float], recall: float) -> Rule:
+    """The rule that out-of-fold answers ask for: `search` without more false alarms than production's rule on them."""
+    truth, pit = unseen.truth, unseen.scores[:, PIT]
+    ends = search(pit, truth, recall=recall, max_false_alarms=_alarms_of(production, pit, truth))
+    return Rule("searched", *ends, OUT_OF_FOLD)
 
 
 def search(
@@ -104,6 +110,11 @@ def misses_allowed(pits: int, recall: float) -> int | None:
 def false_alarms(pit: np.ndarray, truth: np.ndarray, pit_at: float) -> int:
     """How many clean images are called pit."""
     return int(((truth == CLEAN) & (pit >= pit_at)).sum())
+
+
+def _alarms_of(production: tuple[float, float], pit: np.ndarray, truth: np.ndarray) -> float:
+    """Share of the clean images that production's rule calls pit without a look."""
+    return false_alarms(pit, truth, production[0]) / max(int((truth == CLEAN).sum()), 1)
 
 
 def _before_calibration(threshold: float, heat: float) -> float:
