@@ -19,7 +19,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help env data repro sweep test test-slow lint format ui status clean
+.PHONY: help env data repro sweep test test-slow lint format ui docs status clean
 .DELETE_ON_ERROR:
 
 help:         ## list the targets
@@ -64,6 +64,9 @@ format: env   ## format and mend what a tool can mend
 
 ui: env       ## open MLflow on http://127.0.0.1:5000
 	@assay registry ui
+
+docs: env     ## build the documentation: build/site/index.html
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet && echo build/site/index.html
 
 status: env   ## print the result table again
 	@assay status

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from assay.documents.command import annotate
+from assay.documents.command import annotate, page
 from assay.entrypoint import be_quiet, mistakes_in_one_line
 from assay.errors import UserError
 from assay.service.command import serve
@@ -32,6 +32,7 @@ app.add_typer(sweep, name="sweep")
 app.add_typer(claims, name="claims")
 app.command()(annotate)
 app.command()(serve)
+app.command()(page)
 
 DATA = Path("data")
 ROOTS = [Path("build"), Path("runs/sweeps")]

@@ -42,7 +42,9 @@ def stages(file):
     """Names of a dvc.yaml's stages, and of the templates they come from."""
     listed = yaml.safe_load((ROOT / file).read_text("utf-8"))["stages"]
     params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
-    return {f"{name}@{key}" for name in listed for key in (*params["projects"], *params["sweeps"])} | {*listed}
+    return {f"{name}@{key}" for name in listed for key in (*params["projects"], *params["sweeps"])} | {
+        *listed
+    }
 
 
 def check_make(words):
@@ -115,5 +117,7 @@ def test_the_site_is_built_and_needs_no_other_place(tmp_path):
     assert "assay sweep request" in (tmp_path / "commands.html").read_text("utf-8")
     assert "wilson" in (tmp_path / "reference.html").read_text("utf-8")
     for page in tmp_path.rglob("*.html"):
-        fetched = re.findall(r"<(?:script|img|iframe)[^>]* src=\"?(https?://[^\">]+)", page.read_text("utf-8"))
+        fetched = re.findall(
+            r"<(?:script|img|iframe)[^>]* src=\"?(https?://[^\">]+)", page.read_text("utf-8")
+        )
         assert not fetched, (page, fetched)

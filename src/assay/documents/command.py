@@ -1,5 +1,6 @@
 """`assay annotate`: documents in, marks out. Heavy imports live inside, so that `assay --help` stays quick."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -61,3 +62,20 @@ def annotate(
             file=sys.stderr,
         )
         raise typer.Exit(1)
+
+
+def page(
+    what: Annotated[Literal["documents"], typer.Argument(help="Which page.")],
+    service: Annotated[
+        str, typer.Option(help="Where `assay serve documents` listens.")
+    ] = "http://127.0.0.1:8000",
+    port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8502,
+) -> None:
+    """Open a page of the web app on this machine: drop a document, see what a running service finds in it."""
+    from assay.documents.client import about_model
+    from assay.pages import open_page
+
+    about_model(
+        service, token=os.environ.get("ASSAY_SERVICE_TOKEN")
+    )  # what is missing is said here, in one line
+    open_page(Path(__file__).with_name("page.py"), service, port=port)

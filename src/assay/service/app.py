@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from assay.documents.reading import Asked, Codes
 from assay.evaluation.grouping import GroupingRule
-from assay.service.engine import Engine, Wanted
+from assay.service.engine import Drawn, Engine, Wanted
 from assay.service.jobs import Jobs
 from assay.service.models import Models
 from assay.service.page import described
@@ -39,11 +39,12 @@ def wanted(
     group_iou: Annotated[float, Query(ge=0, le=1)] = 0.2,
     codes: Annotated[Codes, Query(description="where QR codes are decoded")] = "page",
     pictures: Annotated[bool, Query(description="every page drawn, as base64 JPEG")] = False,
+    drawn: Annotated[Drawn, Query(description="which boxes are drawn on the pictures")] = "grouped",
     flatten: Annotated[bool, Query(description="cut the page out of a photo of it")] = False,
 ) -> Wanted:
     """How documents are read: the parameters every upload has."""
     rule = GroupingRule(distance=group_dist, iou=group_iou)
-    return Wanted(Asked(confidence=conf, rule=rule, codes=codes), pictures, flatten)
+    return Wanted(Asked(confidence=conf, rule=rule, codes=codes), pictures, drawn, flatten)
 
 
 _Wanted = Annotated[Wanted, Depends(wanted)]

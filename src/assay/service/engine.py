@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from assay.data.pages import BadPage
 from assay.documents.drawing import draw_page
@@ -20,16 +20,21 @@ from assay.service.models import Models
 from assay.service.problems import Problem
 from assay.service.settings import Settings
 
+Drawn = Literal["grouped", "raw"]
 _NO_DOCUMENT = ("not an image", "not a PDF", "empty file")
 _BUSY = {"Retry-After": "2"}
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a document is to be read. pictures: every page comes drawn too. flat: cut the page out of a photo of it."""
+    """How a document is to be read.
+
+    pictures: every page comes drawn too. drawn: with which boxes. flat: cut the page out of a photo of it.
+    """
 
     asked: Asked
     pictures: bool = False
+    drawn: Drawn = "grouped"
     flat: bool = False
 
 
@@ -133,7 +138,7 @@ class Engine:
                 if "error" in read:
                     read["error"] = _public(read["error"])
                 if wanted.pictures and sheet is not None:
-                    read["picture"] = _jpeg(draw_page(sheet.picture, read["grouped"]))
+                    read["picture"] = _jpeg(draw_page(sheet.picture, read[wanted.drawn]))
                 found.append(read)
                 tick(len(found))
         except TooManyPages as error:
