@@ -102,7 +102,8 @@ def test_too_many_at_once_and_too_late(serving):
     slow = Slow(*MARKS)
     with serving(Model(slow, {"sha256": "0" * 64}), concurrency=1, queue=0, seconds=3) as client:
         slow.gate.set()
-        client.post("/v1/documents", content=drawn.pdf(drawn.text))  # the process that draws is there now
+        # until the process that draws is there: on a busy machine its start alone may be late
+        assert waited_for(lambda: ask(client, drawn.pdf(drawn.text)).status_code == 200)
         assert waited_for(lambda: client.get("/health").json()["documents"] == 0)
         slow.gate.clear()
         slow.here = threading.Semaphore(0)
