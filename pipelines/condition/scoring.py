@@ -67,10 +67,12 @@ def predict_all(cfg: ConditionConfig, models: dict[str, Path]) -> tuple[Predicti
 def score_one(cfg: ConditionConfig, predictions: Predictions, model: str, run: Run) -> dict[str, Any]:
     """Every metric of one model, on all instances and without leaks; logged to the run.
 
-    Adds by_type (accuracy of each object type, Wilson) and type_alone: how often the label that is the more frequent
-    one of an object's type in training is right, the accuracy that takes no picture.
+    Adds by_type (accuracy of each object type, Wilson), by_detector (of objects that the authors' detector found, and of
+    those it missed, whose confidence is a default) and type_alone: how often the label that is the more frequent one of
+    an object's type in training is right, the accuracy that takes no picture.
     """
     from assay.data.condition import read_manifest
+    from assay.data.condition_features import missed
     from assay.evaluation.classification import decide, flat, score
     from assay.evaluation.intervals import wilson
 
@@ -78,15 +80,20 @@ def score_one(cfg: ConditionConfig, predictions: Predictions, model: str, run: R
     scores = score(rows, predictions.classes, draws=cfg.evaluate.bootstrap_draws, seed=cfg.seed)
     manifest = read_manifest(Path(cfg.build) / "dataset")
     types = manifest.set_index("image")["object_type"]
+    missing = dict(zip(manifest["image"], missed(manifest), strict=True))
     train = manifest[manifest["split"] == "train"]
     usual = train.groupby("object_type")["label"].agg(lambda labels: labels.value_counts().index[0])
     for part, kept in (("all", rows), ("without_leaks", rows[~rows["leak"].to_numpy(bool)])):
         kinds, correct = types[kept["image"]].to_numpy(), decide(kept, predictions.classes).correct
-        scores[part]["by_type"] = {
-            kind: {"n": int((kinds == kind).sum())}
-            | wilson(int(correct[kinds == kind].sum()), int((kinds == kind).sum())).as_dict()
-            for kind in cfg.prepare.object_types
-        }
+        found = np.where([missing[image] for image in kept["image"]], "missed", "found")
+        scores[part]["by_type"], scores[part]["by_detector"] = (
+            {
+                name: {"n": int((names == name).sum())}
+                | wilson(int(correct[names == name].sum()), int((names == name).sum())).as_dict()
+                for name in each
+            }
+            for names, each in ((kinds, cfg.prepare.object_types), (found, ("found", "missed")))
+        )
         right = (kept["label"].to_numpy() == usual.reindex(kinds).to_numpy()).sum()
         scores[part]["type_alone"] = wilson(int(right), len(kept)).as_dict()
         prefix = "" if part == "all" else f"{part}/"
@@ -141,7 +148,11 @@ def score_into(cfg: ConditionConfig, out: Path, name: str, trained: Path, run: R
         "majority_share": everything["majority"]["share"],
         "ece": everything["calibration"]["ece"]["value"],
         "collapsed": collapse(info, scores),
-        **{f"accuracy_{kind}": one["value"] for kind, one in everything["by_type"].items() if one["n"]},
+        **{
+            f"accuracy_{kind}": one["value"]
+            for kind, one in (everything["by_type"] | everything["by_detector"]).items()
+            if one["n"]
+        },
         **({"own_classes": own["all"]["accuracy"]["value"]} if own else {}),
     }
 

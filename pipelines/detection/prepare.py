@@ -27,7 +27,7 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
         run.data(source)
         items, clips = _read(cfg, data)
         counts = prepare(
-            _spare(items, cfg.prepare.scored_subset),
+            _spare(_regrouped(cfg, items), cfg.prepare.scored_subset),
             dataset,
             classes=cfg.project.classes,
             source=source,
@@ -62,6 +62,28 @@ def _read(cfg: DetectionConfig, data: Path) -> "tuple[Iterable[Item | Bad], list
     from assay.data.infrastructure import read as read_photos
 
     return read_photos(data, **common), None
+
+
+def _regrouped(cfg: DetectionConfig, items: "Iterable[Item | Bad]") -> "Iterable[Item | Bad]":
+    """The images in groups that no split tears apart, and in the split that is asked for."""
+    from assay.data.splitting import resplit, with_groups
+
+    how = cfg.prepare.regroup
+    if how is None:
+        return items
+    grouped = with_groups(
+        items,
+        near_duplicate_distance=cfg.prepare.near_duplicate_distance,
+        look_distance=how.look_distance,
+    )
+    return resplit(
+        grouped,
+        how.split,
+        classes=cfg.project.classes,
+        validation_share=cfg.prepare.validation_share,
+        seed=cfg.prepare.split_seed,
+        **how.model_dump(include={"test_share", "minimum", "folds", "fold"}),
+    )
 
 
 def _spare(items: "Iterable[Item | Bad]", scored: str | None) -> "Iterator[Item | Bad]":

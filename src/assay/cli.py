@@ -8,6 +8,7 @@ import typer
 from assay.documents.command import annotate, page
 from assay.entrypoint import be_quiet, mistakes_in_one_line
 from assay.errors import UserError
+from assay.inspection.command import inspect
 from assay.service.command import serve
 
 Kind = Literal[
@@ -31,6 +32,7 @@ app.add_typer(registry, name="registry")
 app.add_typer(sweep, name="sweep")
 app.add_typer(claims, name="claims")
 app.command()(annotate)
+app.command()(inspect)
 app.command()(serve)
 app.command()(page)
 

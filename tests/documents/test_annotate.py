@@ -97,7 +97,7 @@ def test_results_are_no_sources(folder):
     [
         ("gone.pdf", "no such file or folder"),
         ("notes.txt", "expected one of .pdf"),
-        ("empty", "holds no PDF"),
+        ("empty", "holds nothing readable"),
     ],
 )
 def test_sources_that_are_mistakes(folder, path, said):

@@ -72,7 +72,9 @@ class ConditionModel(Strict):
         description="normal/conditional, normal/blocked/damaged, or the nine names of the annotation"
     )
     prompts: dict[str, str] = Field(description="text by class, for head=prompts")
-    spatial: Literal["none", "geometric", "relational", "both"] = Field(description="nine features a set")
+    spatial: Literal["none", "geometric", "relational", "recomputed", "both", "both_recomputed"] = Field(
+        description="nine features a set; recomputed: the relational ones from the boxes of conditions.csv"
+    )
     type_embedding: int = Field(ge=0, description="size of the learnt object-type embedding; 0 = none")
     hidden: tuple[Count, ...] = Field(description="widths of the head's hidden layers")
     dropout: float = Field(ge=0, lt=1)

@@ -132,6 +132,27 @@ class DetectorBaseline(Strict):
     train: DetectorTraining
 
 
+class Regrouping(Strict):
+    """Which images stay together, and which split is made of them."""
+
+    split: Literal["published", "grouped", "kfold"] = Field(
+        description="as published; whole groups, classes balanced; one of `folds` such parts is tested"
+    )
+    look_distance: Fraction = Field(
+        description="photos whose names tell no flight: how unlike those of one may look; 0 = each by itself"
+    )
+    test_share: Fraction = Field(description="of the images, for split=grouped")
+    minimum: dict[str, Count] = Field(description="class -> boxes validation needs, for split=grouped")
+    folds: int = Field(ge=3, le=20, description="for split=kfold: one is tested, the next one is validation")
+    fold: int = Field(ge=0, lt=20, description="which one is tested")
+
+    @model_validator(mode="after")
+    def _a_fold_of_folds(self) -> "Regrouping":
+        if self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds}: they count from 0 to {self.folds - 1}")
+        return self
+
+
 class DetectionPreparation(Strict):
     """How photos, pages or frames with boxes become a data set."""
 
@@ -141,6 +162,7 @@ class DetectionPreparation(Strict):
     ignore: tuple[str, ...] = Field(description="annotated names that are neither object nor background")
     scored_subset: str | None = Field(description="folder whose held-out images are scored; null = all")
     near_duplicate_distance: float = Field(ge=0, le=0.5, description="share of differing hash bits")
+    regroup: Regrouping | None = Field(None, description="photos of flights; null = as the reader has them")
     validation_share: Fraction = Field(description="of the groups, where the data is not split yet")
     split_seed: int = Field(ge=0, description="of that split")
     dpi: int = Field(ge=36, le=600, description="resolution at which PDF pages are drawn")

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from assay.data.condition_features import geometric
+from assay.data.condition_features import differences, geometric, missed, relational
 from assay.data.condition_report import write_report
 from assay.data.conditions_table import BOX, CONDITIONS, FEATURES, NAME, read_conditions
 from assay.data.duplicates import cut_out, groups, hash_bits, near_pairs
@@ -91,6 +91,7 @@ def prepare(
             "source": source,
             "quarantine": [{"image": name, "reason": reason} for name, reason in sorted(quarantine)],
             "conflicts": _conflicts(manifest),
+            "relational": differences(manifest),
         }
         manifest.to_parquet(folder / "manifest.parquet", index=False)
         with (folder / "quarantine.csv").open("w", encoding="utf-8", newline="") as stream:
@@ -107,7 +108,7 @@ def read_manifest(folder: Path) -> pd.DataFrame:
     Columns: image (the instance, <photo>#<line of conditions.csv>), label, split, group (the first photo of its photo's
     near-duplicate group), sha256 (of the crop's file), pixels (of the decoded crop), crop (its path below
     `folder`), photo, photo_width, photo_height (px), object_type, original_class, condition, flight, leak, the
-    box as shares of the photo, and both sets of spatial features.
+    box as shares of the photo, and the spatial features: geometric, relational, and relational recomputed from the boxes.
 
     Raises:
         UserError: the folder was not prepared.
@@ -236,6 +237,14 @@ def _manifest(
         table["photo"].tolist(),
         table[["photo_width", "photo_height"]].to_numpy(np.float64),
     )
+    again = relational(
+        table[list(BOX)].to_numpy(np.float64),
+        table["object_type"].tolist(),
+        table["photo"].tolist(),
+        table["detector_confidence"].to_numpy(np.float64),
+        ~missed(table),
+    )
+    numbers |= {f"recomputed_{name}": values for name, values in again.items()}
     train = table[table["split"] == "train"]
     seen = table["pixels"].isin(train["pixels"]) | table["photo_pixels"].isin(train["photo_pixels"])
     return table.assign(**numbers, leak=(table["split"] != "train") & seen).drop(columns="photo_pixels")
@@ -280,7 +289,7 @@ def _counts(manifest: pd.DataFrame, quarantined: int) -> dict[str, float]:
         "leaks": int(manifest["leak"].sum()),
         "test_in_training_groups": int(test["group"].isin(train["group"]).sum()),
         "test_in_training_flights": int(test["flight"].isin(set(train["flight"]) - {""}).sum()),
-        "detector_missed": int((manifest["detector_confidence"] == 0.5).sum()),
+        "detector_missed": int(missed(manifest).sum()),
     }
 
 

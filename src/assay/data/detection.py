@@ -339,6 +339,7 @@ def _counts(
     in_both = by_group[[("train" in found and bool(found & {*_HELD_OUT})) for found in by_group]].index
     held_out = manifest["split"].isin(_HELD_OUT)
     return counts | {
+        "held_out": int(held_out.sum()),
         "leaks": int(manifest["leak"].sum()),
         "groups": len(sizes),
         "largest_group": int(sizes.max()),

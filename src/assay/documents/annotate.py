@@ -50,29 +50,31 @@ class How:
         }
 
 
-def sources_of(paths: Sequence[Path], output: Path | None = None) -> dict[str, Path]:
-    """Name -> file, for files and for everything readable below folders, in order.
+def sources_of(
+    paths: Sequence[Path], output: Path | None = None, *, suffixes: Sequence[str] = SUFFIXES
+) -> dict[str, Path]:
+    """Name -> file, for files and for everything with one of `suffixes` below folders, in order.
 
     A file's name is its own, or its path below the folder that was given, with "/" as "__"; where two would be alike the
     second gets "-2". What lies in `output` is a result, not a source.
 
-    Raises UserError for a path that is not there, a folder without documents, another kind of file.
+    Raises UserError for a path that is not there, a folder without such files, another kind of file.
     """
     found: dict[str, Path] = {}
     for path in paths:
         if path.is_dir():
             files = sorted(
-                file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
+                file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file()
             )
             if output is not None:
                 files = [file for file in files if not file.resolve().is_relative_to(output.resolve())]
             if not files:
-                raise UserError(f"{path}: holds no PDF and no picture ({', '.join(SUFFIXES)})")
+                raise UserError(f"{path}: holds nothing readable ({', '.join(suffixes)})")
             named = [("__".join(file.relative_to(path).parts), file) for file in files]
         elif not path.is_file():
-            raise UserError(f"{path}: no such file or folder; name PDFs, pictures or folders of them")
-        elif path.suffix.lower() not in SUFFIXES:
-            raise UserError(f"{path}: expected one of {', '.join(SUFFIXES)}")
+            raise UserError(f"{path}: no such file or folder; name files or folders of them")
+        elif path.suffix.lower() not in suffixes:
+            raise UserError(f"{path}: expected one of {', '.join(suffixes)}")
         else:
             named = [(path.name, path)]
         for name, file in named:

@@ -1,0 +1,1 @@
+"""Two stages on one photo: what is where, and in what condition."""
