@@ -71,7 +71,7 @@ def test_every_experiment_file_composes_and_none_is_lost() -> None:
     by_project = {name: len(names(f"experiment/{name}")) for name in names("project")}
     assert by_project == {
         "cherry": 19,
-        "conditions": 9,
+        "conditions": 11,
         "documents": 10,
         "infrastructure": 11,
         "workzone": 19,
