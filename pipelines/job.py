@@ -79,9 +79,10 @@ def _see_to(earlier: Path) -> None:
 
 def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, Any]:
     from pipelines.recording import MODEL, model_tags, stage_run, tell_history
-    from pipelines.tasks import part_of
+    from pipelines.tasks import part_of, refuse_what_does_not_fit
 
     cfg = load_resolved(folder / "config.yaml")
+    refuse_what_does_not_fit(cfg)
     fitting, scoring = part_of(cfg.task, "fitting"), part_of(cfg.task, "scoring")
     trained, model, work = folder / "trained.json", folder / "model", folder / "work"
     # a model to go on from: only detectors have one (model.fine_tune)

@@ -24,6 +24,14 @@ def is_done(task: str) -> bool:
     return find_spec(f"pipelines.{task}") is not None
 
 
+def refuse_what_does_not_fit(cfg: Any) -> None:
+    """Raise UserError, before anything is loaded, for a model that needs more memory than is free."""
+    if cfg.task == "vision_language":
+        from assay.training.memory import refuse_what_does_not_fit as refuse
+
+        refuse(cfg.experiment.id, cfg.model.backbone)
+
+
 def stage_of(task: str, stage: str) -> Callable[[Any], dict[str, Any]]:
     """The function that runs `stage` ("prepare", "train", ...) for `task` ("classification", "detection", ...).
 

@@ -11,8 +11,9 @@ from assay.entrypoint import run_stage
 
 def main(cfg: Any) -> dict[str, Any]:
     """Run the stage as the project's task has it (pipelines/<task>/train.py); returns its numbers."""
-    from pipelines.tasks import stage_of
+    from pipelines.tasks import refuse_what_does_not_fit, stage_of
 
+    refuse_what_does_not_fit(cfg)
     return stage_of(cfg.task, "train")(cfg)
 
 

@@ -32,7 +32,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
         run.tag("weights", info["weights"]["origin"])
         scores = score_one(cfg, predictions, "model", run)
         settings: Any = {
-            "thresholds": thresholds(cfg),
+            "thresholds": thresholds(cfg, predictions, "model"),
             "draws": cfg.evaluate.bootstrap_draws,
             "seed": cfg.seed,
         }

@@ -10,22 +10,30 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
     """Export and verify; returns the parity report."""
     from assay.data.classification import read_manifest
     from assay.data.images import read_image
+    from assay.errors import UserError
     from assay.export.detection import DetectorPredictor, check_detector_parity, export_detector
     from assay.export.metadata import describe_detector
     from assay.export.parity import ParityError
-    from assay.files import write_json
+    from assay.files import read_json, write_json
     from assay.models.detector import load_detector
     from pipelines.detection.exported import map50_drop
-    from pipelines.detection.scoring import thresholds
     from pipelines.exporting import exporting
 
     build, how = Path(cfg.build), cfg.evaluate.inference
+    if how.tta or how.ensemble:
+        raise UserError(
+            f"experiment={cfg.experiment.id}: an export is one network and one look, it would answer otherwise than "
+            "what was evaluated; export the detectors one by one (evaluate.inference.tta=false, ensemble=[])"
+        )
     with exporting(cfg) as export:
         detector, _ = load_detector(build / "model")
         manifest = read_manifest(build / "dataset")
         metadata = export.describe(
             describe_detector(
-                export.info, source=export.source, thresholds=thresholds(cfg), nms_iou=how.nms_iou
+                export.info,
+                source=export.source,
+                thresholds=read_json(build / "evaluation/thresholds.json")["thresholds"],
+                nms_iou=how.nms_iou,
             )
         )
         export_detector(detector, export.folder / "model.onnx", metadata=metadata)

@@ -21,6 +21,7 @@ def fit(cfg: DetectionConfig, stage: str) -> dict[str, Any]:
     import shutil
 
     from assay.files import fresh_folder
+    from pipelines.detection.asking import stored
     from pipelines.recording import MODEL, model_tags, run_name, stage_run
 
     out = Path(cfg.build) / {"baseline": "baseline", "train": "model"}[stage]
@@ -29,15 +30,10 @@ def fit(cfg: DetectionConfig, stage: str) -> dict[str, Any]:
         info = train_into(cfg, out, work=work, run=run)
         if stage == "train":
             run.identify(info["id"])
-    with fresh_folder(_stored(cfg, cfg.experiment.id)) as folder:
+    with fresh_folder(stored(cfg, cfg.experiment.id)) as folder:
         shutil.copytree(out, folder, dirs_exist_ok=True)
     shutil.rmtree(work, ignore_errors=True)
     return info
-
-
-def _stored(cfg: DetectionConfig, experiment: str) -> Path:
-    """Where the model that `experiment` trained last, with the same profile, is kept for others to go on from."""
-    return Path("runs/models") / cfg.project.name / experiment / cfg.profile.name
 
 
 def train_into(
@@ -96,14 +92,11 @@ def refuse_what_nothing_reads(cfg: DetectionConfig) -> None:
     """An experiment that would train as the plain detector, under another name, is refused."""
     from assay.errors import UserError
 
-    asked = cfg.evaluate.inference
     wanted = {
         "model.attention": cfg.model.attention != "none",
         "train.teacher": bool(cfg.train.teacher),
         "train.synthetic": bool(cfg.train.synthetic),
         "pretrain": cfg.pretrain is not None,
-        "evaluate.inference.tta": asked.tta,
-        "evaluate.inference.ensemble": bool(asked.ensemble),
     }
     if missing := [key for key, is_wanted in wanted.items() if is_wanted]:
         raise UserError(
@@ -122,10 +115,11 @@ def starting_weights(cfg: DetectionConfig, before: Path | None = None) -> "Detec
     """Where the network starts: `before`, model.fine_tune as trained last, or the sources of `resolve_detector`."""
     from assay.errors import UserError
     from assay.models.detector_weights import resolve_detector
+    from pipelines.detection.asking import stored
 
     model = cfg.model
     if model.fine_tune and before is None:
-        before = _stored(cfg, model.fine_tune)
+        before = stored(cfg, model.fine_tune)
         if not (before / "model.json").is_file():
             if not cfg.profile.weights.allow_random_init:
                 raise UserError(

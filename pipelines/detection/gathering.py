@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from pipelines.gathering import Job
 
 TRAINING = ("pipelines/detection/fitting.py",)
-SCORING = ("pipelines/detection/scoring.py", "pipelines/detection/picturing.py")
+SCORING = (
+    "pipelines/detection/scoring.py",
+    "pipelines/detection/asking.py",
+    "pipelines/detection/picturing.py",
+)
 
 
 def data_of(cfg: DetectionConfig) -> list[Path]:
@@ -72,7 +76,7 @@ def compare(
         "seed": first.seed,
         "main": first.project.main_metric,
     }
-    shown = {job.name: thresholds(job.cfg) for job in jobs}
+    shown = {job.name: thresholds(job.cfg, stored, job.name) for job in jobs}
     turned = [(later, earlier) for earlier, later in pairs]
     found: list[dict[str, Any]] = []
     experiments: list[dict[str, Any]] = []

@@ -35,7 +35,7 @@ def draw_report(
         predictions,
         model,
         split=first,
-        thresholds=thresholds(cfg),
+        thresholds=thresholds(cfg, predictions, model),
         scores=scores[first]["all"],
         load=lambda image: read_image(dataset / image),
         seed=cfg.seed,

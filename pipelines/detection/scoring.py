@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def predict_all(cfg: DetectionConfig, models: dict[str, Path]) -> "BoxPredictions":
-    """Run every detector (name -> its folder) on the validation and test images."""
+    """Run every detector (name -> its folder) on the validation and test images.
+
+    The first one is asked as the configuration says (test-time augmentation, ensemble), the others plainly.
+    """
     import pandas as pd
 
     from assay.data.classification import read_manifest, source_of
@@ -21,9 +24,10 @@ def predict_all(cfg: DetectionConfig, models: dict[str, Path]) -> "BoxPrediction
     from assay.evaluation.boxes import BoxPredictions, rows_of
     from assay.models.detector import load_detector
     from assay.training.precision import start_torch
+    from pipelines.detection.asking import ask
 
     start_torch(cfg.seed)
-    dataset, how = Path(cfg.build) / "dataset", cfg.evaluate
+    dataset = Path(cfg.build) / "dataset"
     manifest = read_manifest(dataset)
     held_out = manifest[manifest["split"].isin(("val", "test"))].reset_index(drop=True)
     truth = pd.read_parquet(dataset / "boxes.parquet")
@@ -31,9 +35,7 @@ def predict_all(cfg: DetectionConfig, models: dict[str, Path]) -> "BoxPrediction
     for name, folder in models.items():
         detector, info = load_detector(folder)
         images = (read_image(dataset / image) for image in held_out["image"])
-        found = detector.predict(
-            images, confidence=how.min_score, nms_iou=how.inference.nms_iou, max_boxes=how.max_boxes
-        )
+        found = ask(cfg, detector, images, alone=name != next(iter(models)))
         said = track(zip(held_out["image"], found, strict=True), f"{name} looks at images", len(held_out))
         tables.append(rows_of(name, dict(said), detector.classes))
         about[name] = {"hash": info["id"], **{key: info[key] for key in ("experiment", "profile", "weights")}}
@@ -47,9 +49,17 @@ def predict_all(cfg: DetectionConfig, models: dict[str, Path]) -> "BoxPrediction
     )
 
 
-def thresholds(cfg: DetectionConfig) -> dict[str, float]:
-    """The confidence from which a box is shown, by class: fixed in the configuration, not chosen on these images."""
+def thresholds(cfg: DetectionConfig, predictions: "BoxPredictions", model: str) -> dict[str, float]:
+    """The confidence from which a model's box is shown, by class.
+
+    Fixed in the configuration; or, with evaluate.inference.thresholds=validation, of the highest F1 on the validation
+    images, frozen for test: numbers on val are then flattered, those on test are not.
+    """
     how = cfg.evaluate.inference
+    if how.thresholds == "validation" and (predictions.images["split"] == "val").any():
+        from assay.evaluation.detection import best_thresholds
+
+        return best_thresholds(predictions, model, split="val", otherwise=how.confidence)
     return {name: how.class_confidence.get(name, how.confidence) for name in cfg.project.classes}
 
 
@@ -62,13 +72,13 @@ def score_one(cfg: DetectionConfig, predictions: "BoxPredictions", model: str, r
     """Every metric of one model by split, on all images and without leaks; logged to the run."""
     from assay.evaluation.detection import flat, score
 
-    scores = {}
+    scores, shown = {}, thresholds(cfg, predictions, model)
     for split in splits_of(predictions):
         scores[split] = score(
             predictions,
             model,
             split=split,
-            thresholds=thresholds(cfg),
+            thresholds=shown,
             draws=cfg.evaluate.bootstrap_draws,
             seed=cfg.seed,
         )
@@ -95,7 +105,7 @@ def score_grouped(
     asked = cfg.evaluate.inference.grouping
     if asked is None:
         return {}
-    shown = thresholds(cfg)
+    shown = thresholds(cfg, predictions, model)
     table = group_table(
         predictions.of(model), predictions.images, thresholds=shown, rule=GroupingRule(**asked.model_dump())
     )
@@ -220,6 +230,14 @@ def store(
 
     write_boxes(folder / "predictions.parquet", predictions)
     write_json(folder / "metrics.json", scores)
+    write_json(
+        folder / "thresholds.json",
+        {
+            "by": cfg.evaluate.inference.thresholds,
+            "model": predictions.models[model]["hash"],
+            "thresholds": thresholds(cfg, predictions, model),
+        },
+    )
     if comparison is not None:
         write_json(folder / "comparison.json", comparison)
     score_grouped(cfg, predictions, model, folder, run)

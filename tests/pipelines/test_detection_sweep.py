@@ -14,7 +14,7 @@ from tests.pipelines.detection_data import make
 pytestmark = pytest.mark.slow
 
 SWEEP = ("dvc", "repro", "sweeps/dvc.yaml:sweep@tiny")
-EARLIER, LATER, REFUSED = "yolo11s_expanded_reduced_aug", "yolo11s_best", "yolo11s_tta"
+EARLIER, LATER, REFUSED = "yolo11s_expanded_reduced_aug", "yolo11s_best", "yolo11s_ensemble"
 TINY = {
     "title": "A sweep of this test's own",
     "project": "infrastructure",
@@ -71,9 +71,7 @@ def test_a_killed_job_resumes_a_refused_one_says_why_and_a_later_one_goes_on_fro
         REFUSED: "refused",
     }
     assert "killed before it ended" in table[LATER]["error"]
-    assert table[REFUSED]["error"].startswith(
-        f"experiment={REFUSED}: evaluate.inference.tta: configured, but"
-    )
+    assert table[REFUSED]["error"].startswith("evaluate.inference.ensemble: yolo11s_best is not trained here")
     earlier = folders(detectors)[EARLIER]
     before = stamp(earlier / "model/model.safetensors")
 

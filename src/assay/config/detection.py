@@ -117,6 +117,10 @@ class DetectorInference(Strict):
 
     confidence: Fraction = Field(description="a box below this is not shown")
     class_confidence: dict[str, Fraction] = Field(description="threshold by class, instead of confidence")
+    thresholds: Literal["fixed", "validation"] = Field(
+        "fixed",
+        description="by the two keys above; or of the highest F1 on validation by class, frozen for test",
+    )
     nms_iou: Fraction = Field(description="IoU of non-maximum suppression")
     tta: bool = Field(description="predict flipped and scaled copies too")
     ensemble: tuple[ExperimentId, ...] = Field(description="experiments whose detectors vote beside this one")
