@@ -129,7 +129,7 @@ def resplit(
 
 def choose(counts: Mapping[str, Counter[str]], share: float, classes: Sequence[str], seed: int) -> set[str]:
     """Groups with about `share` of the images and of each class: the one that brings it nearest, until none does."""
-    total = sum(counts.values(), Counter())
+    total = sum(counts.values(), Counter[str]())
     wanted = {name: share * total[name] for name in (_IMAGES, *classes) if total[name]}
     chosen: set[str] = set()
     held: Counter[str] = Counter()
@@ -171,7 +171,7 @@ def fill(
 
 def deal(counts: Mapping[str, Counter[str]], folds: int, classes: Sequence[str], seed: int) -> list[set[str]]:
     """`folds` parts of about equal images and classes: largest groups first, each to the part that needs it most."""
-    total = sum(counts.values(), Counter())
+    total = sum(counts.values(), Counter[str]())
     names = [name for name in (_IMAGES, *classes) if total[name]]
     parts: list[set[str]] = [set() for _ in range(folds)]
     held: list[Counter[str]] = [Counter() for _ in range(folds)]

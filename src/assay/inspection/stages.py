@@ -24,7 +24,10 @@ class Detecting(Protocol):
     """Stage 1: `assay.export.detection.DetectorPredictor`, or whatever behaves like it."""
 
     classes: tuple[str, ...]
-    metadata: Mapping[str, Any]
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Of the export: thresholds by class, nms_iou."""
 
     def predict(
         self, images: Iterable[Any], *, confidence: float, nms_iou: float, max_boxes: int, batch: int = 8
@@ -35,7 +38,9 @@ class Detecting(Protocol):
 class Judging(Protocol):
     """Stage 2: `assay.export.condition_predictor.ConditionPredictor`, or whatever behaves like it."""
 
-    metadata: Mapping[str, Any]
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Of the export: object_types, spatial_features."""
 
     @property
     def classes(self) -> list[str]:

@@ -1,7 +1,5 @@
 """Whether a model fits before its training starts: a process that runs out of memory says nothing a person can use."""
 
-from pathlib import Path
-
 from assay.errors import UserError
 
 # Parameters of the published checkpoints, in billions (their model cards, huggingface.co/Qwen).
@@ -22,13 +20,12 @@ def needed_gb(backbone: str, *, on_gpu: bool) -> float:
 
 def free_gb() -> tuple[float, bool]:
     """GB of memory that a training may take now, and whether it is a GPU's."""
+    import psutil
     import torch
 
     if torch.cuda.is_available():
         return torch.cuda.mem_get_info()[0] / _GIGA, True
-    lines = Path("/proc/meminfo").read_text("utf-8").splitlines()
-    kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    return kilobytes * 1024 / _GIGA, False
+    return psutil.virtual_memory().available / _GIGA, False
 
 
 def refuse_what_does_not_fit(experiment: str, backbone: str) -> None:
