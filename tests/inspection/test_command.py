@@ -43,8 +43,8 @@ def test_a_folder_of_photos(run, tmp_path):
     objects = rows(out / "objects.csv")
     assert [row["image"] for row in objects] == ["a.png", "a.png", "berm__b.jpg", "berm__b.jpg"]
     assert objects[1]["p_conditional"] == "1.0" and objects[1]["x1"] == "60.0"
-    assert sorted(path.name for path in (out / "drawn").iterdir()) == ["a.jpg", "berm__b.jpg"]
-    with Image.open(out / "drawn/a.jpg") as drawn:
+    assert sorted(path.name for path in (out / "drawn").iterdir()) == ["a.png.jpg", "berm__b.jpg"]
+    with Image.open(out / "drawn/a.png.jpg") as drawn:
         assert drawn.size == (100, 60) and np.asarray(drawn)[40, 25].tolist() != [255, 255, 255]
 
 

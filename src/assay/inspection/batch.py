@@ -33,7 +33,7 @@ def inspect_all(
     """Inspect every photo (name -> file); one is in memory at a time.
 
     Writes below `output`: inspection.json (all that is returned), objects.csv (a row per object), images.csv (a row per
-    photo) and drawn/<name>.jpg. A photo that can't be inspected is a line in images.csv, and the others go on.
+    photo) and drawn/ (see `drawn_name`). A photo that can't be inspected is a line in images.csv, and the others go on.
 
     Returns:
         {"models", "thresholds", "images": [{"image", "status", …}], "counts"}; status is done or failed, and a failed
@@ -57,7 +57,7 @@ def inspect_all(
             continue
         images.append({"image": name, "status": "done", **found})
         if pictures:
-            _save(output / "drawn" / f"{Path(name).stem}.jpg", draw(picture, found["objects"]))
+            _save(output / "drawn" / drawn_name(name), draw(picture, found["objects"]))
     report = {
         "models": dict(inspector.about),
         "thresholds": thresholds,
@@ -73,6 +73,11 @@ def inspect_all(
     except OSError as error:
         raise UserError(f"{output}: can't be written to ({error.strerror}); name another --output") from error
     return report
+
+
+def drawn_name(name: str) -> str:
+    """The file of a photo's drawn picture, a JPEG: a.jpg stays, a.png becomes a.png.jpg, so that no two are one."""
+    return name if name.lower().endswith((".jpg", ".jpeg")) else f"{name}.jpg"
 
 
 def counts_of(images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
