@@ -84,6 +84,10 @@ def model_tags(cfg: Any) -> dict[str, str]:
 
 def version_tags(cfg: Any, info: dict[str, Any], source: str) -> dict[str, str]:
     """What the registry says of a model version."""
+    from assay.registry.aliases import variant_name
+
+    scaled = cfg.profile.scaled
+    asked = next((scaled[key][0] for key in ("model.architecture", "model.backbone") if key in scaled), "")
     return {
         **model_tags(cfg),
         "project": cfg.project.name,
@@ -91,8 +95,9 @@ def version_tags(cfg: Any, info: dict[str, Any], source: str) -> dict[str, str]:
         "profile": cfg.profile.name,
         "source": source,
         "weights": info["weights"]["origin"],
-        # document 000's way to name a model: architecture, variant, resolution
-        "variant": f"{info['architecture']}_{cfg.experiment.id}_{info['image_size']}",
+        "variant": variant_name(
+            info["architecture"], cfg.experiment.id, info["image_size"], published=str(asked)
+        ),
     }
 
 

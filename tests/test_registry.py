@@ -150,7 +150,7 @@ def test_a_model_is_one_run_with_its_evaluation_and_export(repository):
     history = client().get_metric_history(run.info.run_id, "val/accuracy")
     assert [(point.step, point.value) for point in history] == [(0, 0.5), (1, 0.6), (2, 0.7)]
     names = {file.path for file in client().list_artifacts(run.info.run_id)}
-    assert names == {"run.json", "curve.txt", "evaluate", "export"}
+    assert names == {"run.json", "curve.txt", "evaluate", "export", "card"}
     assert [f.path for f in client().list_artifacts(run.info.run_id, "evaluate")] == [
         "evaluate/confusion.txt",
         "evaluate/run.json",

@@ -9,6 +9,7 @@ from assay.documents.command import annotate, page
 from assay.entrypoint import be_quiet, mistakes_in_one_line
 from assay.errors import UserError
 from assay.inspection.command import inspect
+from assay.registry.command import models
 from assay.service.command import serve
 
 Kind = Literal[
@@ -29,6 +30,7 @@ claims = typer.Typer(
 )
 app.add_typer(review, name="review")
 app.add_typer(registry, name="registry")
+app.add_typer(models, name="models")
 app.add_typer(sweep, name="sweep")
 app.add_typer(claims, name="claims")
 app.command()(annotate)

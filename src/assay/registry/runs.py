@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import UserError
 from assay.registry import store
+from assay.registry.card import write_cards
 from assay.registry.versions import register
 from assay.tracking import Bundle, find_bundles
 
@@ -109,6 +110,8 @@ def _bring_in(
                 report.versions += register(
                     client, bundle, wish, run=run, experiment=experiment, pyfunc=pyfunc
                 )
+            if _is_guest(bundle):
+                write_cards(client, run, mlruns)
             _mark_synced(client, run, bundle)
         except UserError as error:
             report.problems.append(str(error))

@@ -5,6 +5,7 @@ relative to the repository's root, so the folder moves with the repository. What
 read without MLflow, whose import takes two seconds.
 """
 
+import json
 import logging
 import os
 import sqlite3
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 MLRUNS = Path("mlruns")
 
-_BUSY_SECONDS = 30.0  # how long another program may hold the database before a sync gives up
+_EXPORT = "artifacts/export"  # of a version: where MLflow puts the artifact "export" of a pyfunc
+_AFTERWARDS = "`assay registry sync`"  # what a person runs again once the store can be used
+_BUSY_SECONDS = 30.0  # how long another program may hold the database before we give up
 _SYNC_SECONDS = 600.0  # how long a second sync waits for the first
 
 
@@ -74,28 +77,56 @@ def ui_command(mlruns: Path = MLRUNS, port: int = 5000) -> list[str]:
 def model_versions(mlruns: Path = MLRUNS) -> list[dict[str, Any]]:
     """Registered model versions of the local store, newest first, read from SQLite in milliseconds.
 
-    Each is {name, version, created (seconds since 1970), run_id, aliases, tags}. Empty where there is no
+    Each is {name, version, created (seconds since 1970), run_id, aliases, tags, export, files}: the last two are the
+    folders of the exported model and of what its run keeps, whether they exist or not. Empty where there is no
     store. Raises UserError when the store cannot be read.
     """
     path = database(mlruns)
     versions = _read(
         path,
-        "select name, version, creation_time, run_id from model_versions"
-        " where current_stage is not 'Deleted_Internal' order by creation_time desc, version desc",
+        "select v.name, v.version, v.creation_time, v.run_id, v.storage_location, r.artifact_uri"
+        " from model_versions v left join runs r on r.run_uuid = v.run_id"
+        " where v.current_stage is not 'Deleted_Internal' order by v.creation_time desc, v.version desc",
     )
-    tags = _read(path, "select name, version, key, value from model_version_tags")
-    aliases = _read(path, "select name, version, alias from registered_model_aliases order by alias")
+    tags: dict[tuple[str, int], dict[str, str]] = {}
+    for name, version, key, value in _read(path, "select name, version, key, value from model_version_tags"):
+        tags.setdefault((name, version), {})[key] = value
+    aliases: dict[tuple[str, int], list[str]] = {}
+    query = "select name, version, alias from registered_model_aliases order by alias"
+    for name, version, alias in _read(path, query):
+        aliases.setdefault((name, version), []).append(alias)
     return [
         {
             "name": name,
             "version": version,
             "created": created / 1000,
             "run_id": run_id,
-            "aliases": [alias for *key, alias in aliases if key == [name, version]],
-            "tags": {tag: value for *key, tag, value in tags if key == [name, version]},
+            "aliases": aliases.get((name, version), []),
+            "tags": tags.get((name, version), {}),
+            "export": mlruns.parent / (location or "") / _EXPORT,
+            "files": mlruns.parent / (kept or ""),
         }
-        for name, version, created, run_id in versions
+        for name, version, created, run_id, location, kept in versions
     ]
+
+
+def run_numbers(mlruns: Path, run: str) -> dict[str, float]:
+    """The last value of every metric of one run of the local store, by name."""
+    query = "select key, value, is_nan from latest_metrics where run_uuid = ?"
+    found = _read(database(mlruns), query, (run,))
+    return {key: float("nan") if is_nan else value for key, value, is_nan in found}
+
+
+def model_numbers(mlruns: Path, keys: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The last values of some metrics, and of the exports' latencies, by run that made a model and by name."""
+    query = (
+        "select run_uuid, key, value, is_nan from latest_metrics where run_uuid in (select run_id from model_versions)"
+        " and (key like 'export/%/latency_median_ms' or key in (select value from json_each(?)))"
+    )
+    numbers: dict[str, dict[str, float]] = {}
+    for run, key, value, is_nan in _read(database(mlruns), query, (json.dumps(keys),)):
+        numbers.setdefault(run, {})[key] = float("nan") if is_nan else value
+    return numbers
 
 
 def aliased_export(name: str, alias: str, mlruns: Path = MLRUNS) -> tuple[int, Path] | None:
@@ -111,7 +142,7 @@ def aliased_export(name: str, alias: str, mlruns: Path = MLRUNS) -> tuple[int, P
     if not found:
         return None
     version, location = found[0]
-    return int(version), mlruns.parent / location / "artifacts/export"
+    return int(version), mlruns.parent / location / _EXPORT
 
 
 @dataclass(frozen=True)
@@ -154,12 +185,15 @@ def known_on_server(client: "MlflowClient") -> Known:
 
 
 @contextmanager
-def exclusive(mlruns: Path) -> Iterator[None]:
-    """Let one process at a time change the local store: two that create MLflow's tables at once crash."""
+def exclusive(mlruns: Path, seconds: float = _SYNC_SECONDS) -> Iterator[None]:
+    """Let one process at a time change the local store: two that create MLflow's tables at once crash.
+
+    Waits so many seconds for another one, then raises filelock.Timeout.
+    """
     from filelock import FileLock
 
     mlruns.mkdir(parents=True, exist_ok=True)
-    with FileLock(mlruns / ".lock", timeout=_SYNC_SECONDS):
+    with FileLock(mlruns / ".lock", timeout=seconds):
         yield
 
 
@@ -197,8 +231,11 @@ def experiment(client: "MlflowClient", project: str, mlruns: Path | None) -> str
 
 
 @contextmanager
-def mistakes_named(mlruns: Path) -> Iterator[None]:
-    """Whatever makes the store unusable ends in one line; the runs themselves are safe in their bundles."""
+def mistakes_named(mlruns: Path, afterwards: str = _AFTERWARDS) -> Iterator[None]:
+    """Whatever makes the store unusable ends in one line; the runs themselves are safe in their bundles.
+
+    afterwards: what to run again once that is mended.
+    """
     from filelock import Timeout
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -206,10 +243,10 @@ def mistakes_named(mlruns: Path) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, Timeout, OSError) as error:
-        raise UserError(_advice(server() or str(mlruns), str(error))) from error
+        raise UserError(_advice(server() or str(mlruns), str(error), afterwards)) from error
 
 
-def _advice(store: str, problem: str) -> str:
+def _advice(store: str, problem: str, afterwards: str = _AFTERWARDS) -> str:
     safe = "runs are safe in build/;"
     if "database schema" in problem:
         return (
@@ -218,7 +255,7 @@ def _advice(store: str, problem: str) -> str:
             f" `mlflow db upgrade sqlite:///{store}/mlflow.db` first"
         )
     first = problem.splitlines()[0]
-    return f"{store} cannot be used ({first}); {safe} mend that, then run `assay registry sync` again"
+    return f"{store} cannot be used ({first}); {safe} mend that, then run {afterwards} again"
 
 
 def _create(path: Path) -> None:
@@ -262,7 +299,7 @@ def _read(path: Path, query: str, values: Sequence[str] = ()) -> list[tuple[Any,
         return []
     try:
         with closing(
-            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
         ) as connection:
             return connection.execute(query, values).fetchall()
     except sqlite3.Error as error:

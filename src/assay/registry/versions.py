@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import UserError
 from assay.files import read_json
+from assay.registry import history
 from assay.tracking import Bundle
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def register(
     experiment: str,
     pyfunc: Path | None,
 ) -> list[str]:
-    """Register the export that `bundle` asks for, once, and move its aliases there.
+    """Register the export that `bundle` asks for, once, and move its aliases there, and those its history gives it.
 
     `wish` is {name, files, tags, aliases} of model.json. Returns ["<name> <version>"], or [] when the version
     was there already. Raises UserError when the export is missing.
@@ -60,7 +61,9 @@ def register(
         model = _logged_model(client, bundle, name, files, run=run, experiment=experiment, pyfunc=pyfunc)
         tags = {"assay.bundle": bundle.id, "project": bundle.project, **wish["tags"]}
         version = client.create_model_version(name, f"models:/{model}", run, model_id=model, tags=tags)
-    for alias in wish["aliases"]:
+    standing = history.standing(history.read(name))  # a rebuilt store gets its promotions back
+    kept = [alias for alias, bundle_id in standing.items() if bundle_id == bundle.id]
+    for alias in dict.fromkeys([*wish["aliases"], *kept]):
         client.set_registered_model_alias(name, alias, version.version)
     return [] if found else [f"{name} {version.version}"]
 
