@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def main(cfg: DetectionConfig) -> dict[str, Any]:
     """Apply recorded decisions; returns the summary."""
-    from assay.review.hard_examples import apply_box_decisions, sample_box_truth
+    from assay.review.hard_examples import apply_box_decisions, box_labels, sample_box_truth
     from assay.review.settle import settle
     from pipelines.recording import stage_run
 
@@ -40,7 +40,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
             run,
             project=cfg.project.name,
             data=cfg.data,
-            labels=cfg.review.labels,
+            labels=box_labels(cfg.review.labels),
             truth=lambda candidates: sample_box_truth(candidates, Path(cfg.data)),
             rule=rule,
             things="images",

@@ -1,7 +1,7 @@
 """The `assay` command: data, reviews, the registry and what came out. `assay --help` lists it all."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -10,11 +10,8 @@ from assay.entrypoint import be_quiet, mistakes_in_one_line
 from assay.errors import UserError
 from assay.inspection.command import inspect
 from assay.registry.command import models
+from assay.review.command import review
 from assay.service.command import serve
-
-Kind = Literal[
-    "human", "model", "sample-truth"
-]  # as in assay.review.decisions, which is too heavy to import here
 
 app = typer.Typer(
     help="From raw clips, pages and crops to a model that is proven, exported and registered.",
@@ -22,7 +19,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-review = typer.Typer(help="Recorded decisions of reviewers.", no_args_is_help=True)
 registry = typer.Typer(help="MLflow: runs and registered models.", no_args_is_help=True)
 sweep = typer.Typer(help="Named comparisons: experiments x seeds.", no_args_is_help=True)
 claims = typer.Typer(
@@ -70,47 +66,6 @@ def data(
         else:
             make_sample(name, DATA)
             print(f"{target}: sample data made")
-
-
-@review.command()
-def record(
-    project: str,
-    table: Annotated[
-        Path,
-        typer.Argument(help="CSV: image, label and, if you like, note and objects (yes/no: does any show?)."),
-    ],
-    reviewer: Annotated[str, typer.Option(help="Who decided.")],
-    kind: Annotated[Kind, typer.Option(help="What the reviewer is; only human counts as human.")],
-) -> None:
-    """Append a reviewer's answers about the current candidates to reviews/<project>/."""
-    import csv
-
-    from assay.config import compose
-    from assay.files import read_json
-    from assay.review.decisions import append_decisions, decisions_from_table
-
-    if not reviewer.strip():
-        raise UserError("--reviewer: empty; say who decided, e.g. --reviewer ann")
-    cfg = compose([f"project={project}"])
-    offered = Path(cfg.build) / "candidates/candidates.csv"
-    for path, mend in ((offered, f"run `dvc repro mine@{project}`"), (table, "name a CSV file")):
-        if not path.is_file():
-            raise UserError(f"{path}: no such file; {mend}")
-    with offered.open(encoding="utf-8", newline="") as stream:
-        candidates = {row["image"]: row["candidate"] for row in csv.DictReader(stream)}
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{table}: not a CSV file in UTF-8 ({error}); save it as one") from None
-    shown = read_json(offered.with_name("mined_by.json"))["id"]
-    decisions = decisions_from_table(
-        rows, candidates, reviewer=reviewer, kind=kind, labels=cfg.review.labels, shown=shown
-    )
-    if not decisions:
-        raise UserError(f"{table}: no rows; expected one per decided image")
-    path = append_decisions(Path("reviews") / project, decisions)
-    print(f"{path}: {len(decisions)} decisions recorded; `dvc repro` applies them")
 
 
 @registry.command()

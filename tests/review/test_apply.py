@@ -18,7 +18,7 @@ CANDIDATES = pd.DataFrame(
 )
 
 
-def says(number, label, kind="human", minutes=0, reviewer="ann"):
+def says(number, label, kind="human", minutes=0, reviewer="ann", **more):
     return Decision(
         candidate=f"{number:012x}",
         image=f"train/pit/{9 - number}.png",
@@ -26,6 +26,7 @@ def says(number, label, kind="human", minutes=0, reviewer="ann"):
         reviewer=reviewer,
         kind=kind,
         at=NOON + timedelta(minutes=minutes),
+        **more,
     )
 
 
@@ -47,8 +48,42 @@ def test_the_latest_human_decision_settles_a_candidate():
         "relabelled": 1,
         "not_in_data": 0,
         "waiting_for_human": 2,
+        "unsure": 0,
+        "disputed": 0,
+        "seconds_per_decision": SECONDS_PER_DECISION,
+        "seconds_measured_from": 0,
         "minutes_waiting": round(2 * SECONDS_PER_DECISION / 60, 1),
     }
+
+
+def test_who_is_unsure_settles_nothing_and_the_candidate_waits_on():
+    labels, summary = apply(says(0, "pit"), says(0, "unsure", minutes=1), says(1, "unsure"))
+    assert labels == {} and (summary["unsure"], summary["waiting_for_human"]) == (2, 4)
+    # the sample's truth does not answer for a person who looked
+    assert apply(says(1, "unsure"), says(1, "pit", "sample-truth"), sample_data=True)[0] == {}
+
+
+def test_a_second_look_confirms_or_disputes_and_a_new_decision_ends_the_dispute():
+    first, again = says(0, "pit"), says(0, "pit", reviewer="bob", minutes=1, second=True)
+    assert apply(first, again)[0] == {"train/pit/9.png": "pit"}
+    other = says(0, "clean", reviewer="bob", minutes=1, second=True)
+    labels, summary = apply(first, other)
+    assert labels == {} and (summary["disputed"], summary["waiting_for_human"]) == (1, 4)
+    assert apply(first, other, says(0, "clean", minutes=2))[0] == {"train/pit/9.png": "clean"}
+    assert apply(first, says(0, "clean", "model", minutes=1, second=True))[1]["disputed"] == 0
+
+
+def test_what_was_looked_at_counts_before_what_was_answered_with_another():
+    looked, covered = says(0, "pit"), says(0, "clean", minutes=1, covered_by="1" * 12)
+    assert apply(looked, covered)[0] == {"train/pit/9.png": "pit"}
+    assert apply(covered)[0] == {"train/pit/9.png": "clean"}
+
+
+def test_the_cost_of_a_session_is_measured_once_there_are_answers():
+    said = [says(0, "pit", minutes=m / 10, via="page") for m in range(6)]  # 6 s apart
+    summary = apply(*said)[1]
+    assert (summary["seconds_per_decision"], summary["seconds_measured_from"]) == (6.0, 5)
+    assert summary["minutes_waiting"] == round(3 * 6 / 60, 1)
 
 
 def test_a_human_beats_the_samples_truth_whenever_it_was_said():

@@ -6,7 +6,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from assay.errors import UserError
-from assay.review.decisions import Decision, append_decisions, decisions_from_table, read_decisions
+from assay.review.decisions import (
+    Covered,
+    Decision,
+    append_decisions,
+    decisions_from_table,
+    read_decisions,
+    read_lines,
+)
 
 LABELS = ("clean", "maybe", "pit")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -45,6 +52,32 @@ def test_every_reviewer_has_a_file_and_all_are_read_by_time(tmp_path):
     append_decisions(tmp_path, [decision(3, reviewer="bot", kind="model", at=early)])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Ann_Ω_.._x.jsonl", "bot.jsonl", "zoe.jsonl"]
     assert [d.image for d in read_decisions(tmp_path, LABELS)] == ["3.png", "1.png", "2.png"]
+
+
+def test_a_withdrawal_takes_back_one_answer_of_its_reviewer_and_no_line_goes(tmp_path):
+    append_decisions(tmp_path, [decision(1, label="maybe"), decision(1, label="pit")])
+    append_decisions(tmp_path, [decision(1, label="clean", reviewer="bob")])
+    append_decisions(
+        tmp_path, [decision(1, label="withdrawn", at=NOON - timedelta(hours=1))]
+    )  # a clock set back
+    assert sorted(d.label for d in read_decisions(tmp_path, LABELS)) == ["clean", "maybe"]
+    append_decisions(tmp_path, [decision(1, label="withdrawn"), decision(1, label="withdrawn")])
+    assert [d.label for d in read_decisions(tmp_path, LABELS)] == ["clean"]
+    assert len(read_lines(tmp_path, LABELS)) == 6
+
+
+def test_one_line_covers_the_near_duplicates_it_names_until_it_is_withdrawn(tmp_path):
+    others = tuple(Covered(candidate=f"{n:012x}", image=f"{n}.png") for n in (2, 3))
+    path = append_decisions(tmp_path, [decision(1, covers=others)])
+    assert json.loads(path.read_text())["covers"][1] == {"candidate": f"{3:012x}", "image": "3.png"}
+    read = read_decisions(tmp_path, LABELS)
+    assert [(d.image, d.label, d.covered_by) for d in read] == [
+        ("1.png", "pit", ""),
+        ("2.png", "pit", f"{1:012x}"),
+        ("3.png", "pit", f"{1:012x}"),
+    ]
+    append_decisions(tmp_path, [decision(1, label="withdrawn")])
+    assert read_decisions(tmp_path, LABELS) == []
 
 
 def test_no_folder_no_decisions(tmp_path):

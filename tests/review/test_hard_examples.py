@@ -114,6 +114,10 @@ def test_uses_are_listed_and_counted():
         "unclear": 1,
         "not_in_data": 0,
         "waiting_for_human": 1,
+        "unsure": 0,
+        "disputed": 0,
+        "seconds_per_decision": SECONDS_PER_DECISION,
+        "seconds_measured_from": 0,
         "minutes_waiting": round(SECONDS_PER_DECISION / 60, 1),
     }
 

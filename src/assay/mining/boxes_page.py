@@ -149,7 +149,14 @@ def _thumbnail(image: np.ndarray, boxes: list[dict[str, Any]], classes: Sequence
 
 
 def draw_boxes(
-    image: np.ndarray, boxes: list[dict[str, Any]], classes: Sequence[str], *, scale: float = 1.0
+    image: np.ndarray,
+    boxes: list[dict[str, Any]],
+    classes: Sequence[str],
+    *,
+    scale: float = 1.0,
+    thickness: int = 1,
+    text: float = 0.3,
+    scores: bool = True,
 ) -> np.ndarray:
     """Draw stored boxes (see `boxes_json`) into a copy of uint8 (H, W, 3) RGB.
 
@@ -158,6 +165,9 @@ def draw_boxes(
         boxes: in px of the picture before it was scaled.
         classes: names; a class keeps its colour.
         scale: of the picture.
+        thickness: px of the model's lines.
+        text: size of what is written, as OpenCV counts it.
+        scores: whether the model's scores are written.
     """
     import supervision as sv
 
@@ -166,8 +176,8 @@ def draw_boxes(
     scene = np.ascontiguousarray(image[..., ::-1])
     for origin, painter in (
         ("label", sv.BoxAnnotator(color=white, thickness=1)),
-        ("mirrored", sv.BoxCornerAnnotator(color=palette, thickness=2, corner_length=6)),
-        ("model", sv.BoxAnnotator(color=palette, thickness=1)),
+        ("mirrored", sv.BoxCornerAnnotator(color=palette, thickness=thickness + 1, corner_length=6)),
+        ("model", sv.BoxAnnotator(color=palette, thickness=thickness)),
     ):
         own = [box for box in boxes if box["origin"] == origin]
         if not own:
@@ -178,9 +188,9 @@ def draw_boxes(
         )
         scene = painter.annotate(scene, found)
         if origin == "model":
-            text = [f"{box['label']} {box['score']:.2f}" for box in own]
-            writer = sv.LabelAnnotator(palette, text_color=sv.Color.BLACK, text_scale=0.3, text_padding=2)
-            scene = writer.annotate(scene, found, labels=text)
+            words = [f"{box['label']} {box['score']:.2f}" if scores else box["label"] for box in own]
+            writer = sv.LabelAnnotator(palette, text_color=sv.Color.BLACK, text_scale=text, text_padding=2)
+            scene = writer.annotate(scene, found, labels=words)
     return np.ascontiguousarray(scene[..., ::-1])
 
 

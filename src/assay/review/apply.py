@@ -1,7 +1,7 @@
 """Candidates + decisions -> the examples training may use, and how many still wait for a person."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from assay.errors import UserError
-from assay.review.decisions import Decision
+from assay.review.decisions import UNSURE, Decision
+from assay.review.pace import pace
 
-SECONDS_PER_DECISION = 4  # an estimate for the size of a session: one glance and one key
+SECONDS_PER_DECISION = 4  # assumed until there are measured ones: one glance and one key
 
 
 def apply_decisions(
@@ -30,8 +31,8 @@ def apply_decisions(
 
     Returns:
         The examples (image, candidate, label, was, reason, reviewer, kind, at), sorted by image, and a summary:
-        candidates, reviewed_by_human, reviewed_by_model, settled, relabelled, not_in_data (settled, but no such
-        image is there), waiting_for_human, minutes_waiting.
+        settled, settled_by_kind, labels, relabelled, not_in_data (settled, but no such image is there), and what
+        `progress` counts.
     """
     settled = settling(decisions, sample_data=sample_data)
     offered = set(candidates["candidate"])
@@ -52,34 +53,87 @@ def apply_decisions(
     ]
     columns = ["image", "candidate", "label", "was", "reason", "reviewer", "kind", "at"]
     examples = pd.DataFrame(rows, columns=columns).sort_values("image").reset_index(drop=True)
-    seen = {kind: {d.candidate for d in decisions if d.kind == kind} & offered for kind in ("human", "model")}
-    waiting = len(offered - seen["human"])
     summary = {
-        "candidates": len(offered),
-        "reviewed_by_human": len(seen["human"]),
-        "reviewed_by_model": len(seen["model"]),
         "settled": len(examples),
         "settled_by_kind": dict(Counter(examples["kind"])),
         "labels": dict(sorted(Counter(examples["label"]).items())),
         "relabelled": int(((examples["was"] != "") & (examples["was"] != examples["label"])).sum()),
         "not_in_data": len(set(settled) - set(images["candidate"])),
-        "waiting_for_human": waiting,
-        "minutes_waiting": round(waiting * SECONDS_PER_DECISION / 60, 1),
     }
-    return examples, summary
+    return examples, progress(offered, decisions, assumed=SECONDS_PER_DECISION) | summary
+
+
+def progress(offered: Collection[str], decisions: Sequence[Decision], *, assumed: float) -> dict[str, Any]:
+    """How far the review is, and what the rest would cost a person.
+
+    Args:
+        offered: ids of the candidates.
+        decisions: that stand, of all reviewers.
+        assumed: s per decision, where people's answers have not told yet.
+
+    Returns:
+        candidates, reviewed_by_human, reviewed_by_model, unsure and disputed (reviewed by people, but not settled),
+        waiting_for_human (not settled by a person), seconds_per_decision, seconds_measured_from (so many pairs of
+        answers; 0: assumed), minutes_waiting.
+    """
+    seen = {
+        kind: {d.candidate for d in decisions if d.kind == kind} & set(offered) for kind in ("human", "model")
+    }
+    by_people = [d for d in decisions if d.kind == "human" and d.candidate in seen["human"]]
+    open_questions = disputed(by_people)
+    settled = set(settling(by_people, sample_data=False))
+    waiting = len(set(offered) - settled)
+    speed = pace(decisions, assumed=assumed)
+    return {
+        "candidates": len(offered),
+        "reviewed_by_human": len(seen["human"]),
+        "reviewed_by_model": len(seen["model"]),
+        "unsure": len(seen["human"] - settled - open_questions),
+        "disputed": len(open_questions),
+        "waiting_for_human": waiting,
+        "seconds_per_decision": round(speed.seconds, 1),
+        "seconds_measured_from": speed.pairs,
+        "minutes_waiting": round(waiting * speed.seconds / 60, 1),
+    }
 
 
 def settling(decisions: Sequence[Decision], *, sample_data: bool) -> dict[str, Decision]:
-    """Candidate id -> the decision that settles it: the latest human one, or sample-truth where none was made."""
+    """Candidate id -> the decision that settles it: the latest human one, or sample-truth where none was made.
+
+    What was looked at counts before what was answered with a near-duplicate. A second look confirms or disputes and
+    never replaces: what is disputed (see `disputed`), or left unsure by the last who looked, is not settled.
+    """
     counting = ("human", "sample-truth") if sample_data else ("human",)
-    order = {kind: rank for rank, kind in enumerate(("sample-truth", "human"))}
-    settled: dict[str, Decision] = {}
-    for decision in sorted(
-        decisions, key=lambda d: (order.get(d.kind, -1), d.at)
-    ):  # a human's goes last and stays
-        if decision.kind in counting:
-            settled[decision.candidate] = decision
-    return settled
+    open_questions = disputed(decisions)
+    settled = {
+        candidate: _last(said)
+        for candidate, said in _by_candidate(decisions, counting).items()
+        if candidate not in open_questions
+    }
+    return {candidate: decision for candidate, decision in settled.items() if decision.label != UNSURE}
+
+
+def disputed(decisions: Sequence[Decision]) -> set[str]:
+    """Candidates about which a person's second look said something else, and nobody has decided anew since."""
+    found = set()
+    for candidate, said in _by_candidate(decisions, ("human",)).items():
+        last = _last(said)
+        if any(d.second and d.at >= last.at and d.answer != last.answer for d in said):
+            found.add(candidate)
+    return found
+
+
+def _by_candidate(decisions: Sequence[Decision], kinds: Collection[str]) -> dict[str, list[Decision]]:
+    said: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        if decision.kind in kinds:
+            said.setdefault(decision.candidate, []).append(decision)
+    return said
+
+
+def _last(said: list[Decision]) -> Decision:
+    """What holds of answers about one candidate; a second look only where there is nothing else."""
+    return sorted(said, key=lambda d: (d.kind == "human", not d.second, not d.covered_by, d.at))[-1]
 
 
 def sample_truth(candidates: pd.DataFrame, truth: Path) -> list[Decision]:

@@ -1,5 +1,10 @@
-"""What reviewers decided: append-only JSON lines in reviews/<project>/, one file per reviewer, kept by git."""
+"""What reviewers decided: append-only JSON lines in reviews/<project>/, one file per reviewer, kept by git.
 
+A line is never changed. Who errs says so in a further line: `withdrawn` takes back that reviewer's last answer about the
+candidate, with all that the answer covered.
+"""
+
+import fcntl
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -12,10 +17,20 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from assay.errors import UserError
 
 Kind = Literal["human", "model", "sample-truth"]
+UNSURE, WITHDRAWN = "unsure", "withdrawn"  # may be answered whatever a project's labels are; settle nothing
+
+
+class Covered(BaseModel):
+    """A near-duplicate of what was decided about, on the screen with it and answered with it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    candidate: str = Field(pattern=r"^[0-9a-f]{12}$")
+    image: str
 
 
 class Decision(BaseModel):
-    """One answer of one reviewer about one image."""
+    """One answer of one reviewer about one image, or about one and the near-duplicates that it names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,14 +47,41 @@ class Decision(BaseModel):
     objects: bool | None = Field(
         default=None, description="whether any object of any class shows in the image; None: not said"
     )
+    via: Literal["", "table", "terminal", "page"] = Field(default="", description="where it was answered")
+    order: str = Field(default="", description="in which order the candidates came, see `assay.review.order`")
+    boxes: int | None = Field(default=None, ge=0, description="how many boxes were drawn; None: not recorded")
+    blind: bool = Field(default=False, description="no score, prediction or label was shown")
+    second: bool = Field(
+        default=False, description="a second look at what somebody else decided, without seeing that answer"
+    )
+    covers: tuple[Covered, ...] = Field(default=(), description="near-duplicates that the answer is for, too")
+    covered_by: str = Field(
+        default="",
+        description="candidate that was looked at instead; set when `covers` is spread, never in a file",
+    )
+
+    @property
+    def answer(self) -> tuple[str, bool | None]:
+        """What was said, for comparing two reviewers."""
+        return self.label, self.objects
 
 
 def read_decisions(folder: Path, labels: Sequence[str]) -> list[Decision]:
-    """Every decision in `folder`/*.jsonl, oldest first.
+    """Every decision in `folder`/*.jsonl that stands, oldest first, one for each image it is about; see `standing`.
+
+    Args:
+        folder: reviews/<project>.
+        labels: what may be answered, besides `unsure` and `withdrawn`.
 
     Raises:
         UserError: a line that is no decision, or a label that is none of `labels`; names file and line.
     """
+    return standing(read_lines(folder, labels))
+
+
+def read_lines(folder: Path, labels: Sequence[str]) -> list[Decision]:
+    """Every line of `folder`/*.jsonl as it was written, file by file; arguments and errors as in `read_decisions`."""
+    known = (*labels, UNSURE, WITHDRAWN)
     decisions: list[Decision] = []
     for path in sorted(folder.glob("*.jsonl")):
         # bytes, and newlines only: a kill may tear a letter apart, a note may hold other line separators
@@ -54,14 +96,35 @@ def read_decisions(folder: Path, labels: Sequence[str]) -> list[Decision]:
                 raise UserError(
                     f"{path}:{number}: {key or 'line'}: {first['msg']}; mend or remove the line"
                 ) from None
-            if decision.label not in labels:
-                raise UserError(f"{path}:{number}: label {decision.label!r} is none of {', '.join(labels)}")
+            if decision.label not in known:
+                raise UserError(f"{path}:{number}: label {decision.label!r} is none of {', '.join(known)}")
             decisions.append(decision)
-    return sorted(decisions, key=lambda decision: decision.at)
+    return decisions
+
+
+def standing(lines: Iterable[Decision]) -> list[Decision]:
+    """What was not withdrawn, oldest first; an answer that covers near-duplicates becomes one for each of them.
+
+    Args:
+        lines: in the order in which each reviewer wrote them: that, and no clock, says which answer was taken back.
+    """
+    answers: dict[tuple[str, str], list[Decision]] = {}
+    for line in lines:
+        own = answers.setdefault((line.reviewer, line.candidate), [])
+        if line.label != WITHDRAWN:
+            own.append(line)
+        elif own:
+            own.pop()
+    spread = []
+    for decision in (decision for own in answers.values() for decision in own):
+        spread.append(decision)
+        one = {"covers": (), "covered_by": decision.candidate}
+        spread += [decision.model_copy(update={**one, **dict(other)}) for other in decision.covers]
+    return sorted(spread, key=lambda decision: decision.at)
 
 
 def append_decisions(folder: Path, decisions: Iterable[Decision]) -> Path:
-    """Append decisions of one reviewer to their file; each line is written whole, so that two writers lose nothing.
+    """Append decisions of one reviewer to their file, under its lock: two writers at once lose nothing.
 
     Returns:
         The file, `folder`/<reviewer>.jsonl.
@@ -78,6 +141,7 @@ def append_decisions(folder: Path, decisions: Iterable[Decision]) -> Path:
         path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
     )  # O_APPEND: the kernel orders the writers
     try:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # of the file itself: a lock file would be a change to the graph
         if os.fstat(handle).st_size and not path.read_bytes().endswith(b"\n"):
             text = "\n" + text  # a writer was killed in mid-line: its line stays alone, ours stays whole
         rest = text.encode()
@@ -137,6 +201,7 @@ def decisions_from_table(
                 shown=shown,
                 note=row.get("note") or "",
                 objects=_yes_or_no(row.get("objects") or "", number),
+                via="table",
             )
         )
     return decisions

@@ -14,17 +14,22 @@ from typing import Any
 import pandas as pd
 
 from assay.errors import UserError
-from assay.review.apply import settling
+from assay.review.apply import progress, settling
 from assay.review.decisions import Decision
 
-SECONDS_PER_DECISION = 10  # an estimate: a whole frame is searched for any object, not glanced at
-NO_OBJECT, UNUSABLE = "no_object", "unusable"
-SHOW_OBJECTS = frozenset({"work_zone", "random_cones"})  # by their meaning, whatever else was said
+SECONDS_PER_DECISION = 10  # assumed until there are measured ones: a frame is searched, not glanced at
+NO_OBJECT, OBJECT, UNUSABLE = "no_object", "object", "unusable"
+SHOW_OBJECTS = frozenset({OBJECT, "work_zone", "random_cones"})  # by their meaning, whatever else was said
 
 NEGATIVE, TO_ANNOTATE, DROPPED, NONE = USES = ("negative", "to_annotate", "dropped", "none")
 COLUMNS = ("image", "picture", "candidate", "label", "use", "category", "reason", "reviewer", "kind", "at")
 
 Answer = Callable[[Mapping[Any, Any]], tuple[str, bool | None] | None]  # a candidate -> label, objects
+
+
+def box_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """What may be answered about a detector's candidate: the project's labels, and that no or some object shows."""
+    return tuple(dict.fromkeys((*labels, NO_OBJECT, OBJECT)))
 
 
 def use_of(decision: Decision, classes: Sequence[str], *, labelled: bool = False) -> str:
@@ -71,9 +76,8 @@ def apply_box_decisions(
 
     Returns:
         The examples with `COLUMNS`, sorted by image (`category` is the lookalike a negative was sorted under), and a
-        summary: candidates, reviewed_by_human, reviewed_by_model, settled, settled_by_kind, labels, uses, negatives,
-        negatives_by_category, unclear (settled, but the answer gives no use), not_in_data, waiting_for_human,
-        minutes_waiting.
+        summary: settled, settled_by_kind, labels, uses, negatives, negatives_by_category, unclear (settled, but the
+        answer gives no use), not_in_data, and what `assay.review.apply.progress` counts.
     """
     if "split" in images and images["split"].isin(("val", "test")).any():
         raise ValueError("no decision may be about validation or test images: they would be trained on")
@@ -100,14 +104,8 @@ def apply_box_decisions(
             }
         )
     examples = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("image").reset_index(drop=True)
-    offered = set(candidates["candidate"])
-    seen = {kind: {d.candidate for d in decisions if d.kind == kind} & offered for kind in ("human", "model")}
-    waiting = len(offered - seen["human"])
     uses = Counter(examples["use"])
     summary = {
-        "candidates": len(offered),
-        "reviewed_by_human": len(seen["human"]),
-        "reviewed_by_model": len(seen["model"]),
         "settled": len(examples),
         "settled_by_kind": dict(sorted(Counter(examples["kind"]).items())),
         "labels": dict(sorted(Counter(examples["label"]).items())),
@@ -118,10 +116,9 @@ def apply_box_decisions(
         ),
         "unclear": uses[NONE],
         "not_in_data": len(set(settled) - set(images["candidate"])),
-        "waiting_for_human": waiting,
-        "minutes_waiting": round(waiting * SECONDS_PER_DECISION / 60, 1),
     }
-    return examples, summary
+    offered = set(candidates["candidate"])
+    return examples, progress(offered, decisions, assumed=SECONDS_PER_DECISION) | summary
 
 
 def sample_box_truth(candidates: pd.DataFrame, data: Path) -> list[Decision]:
