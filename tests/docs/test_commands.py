@@ -34,8 +34,9 @@ def parse(command, arguments):
     with command.make_context(command.name, list(arguments)) as context:
         if isinstance(command, click.Group) or hasattr(command, "commands"):
             rest = [*context._protected_args, *context.args]
-            _, inner, remaining = command.resolve_command(context, rest)
-            parse(inner, remaining)
+            if rest or not command.invoke_without_command:
+                _, inner, remaining = command.resolve_command(context, rest)
+                parse(inner, remaining)
 
 
 def stages(file):

@@ -37,7 +37,8 @@ _HEAD = """<!doctype html><meta charset="utf-8"><title>{{ title }}</title>
 </style>
 <h1>{{ title }}</h1>
 <p>{{ summary }}</p>
-<p>To decide, write a CSV with the columns <code>image,label</code> (labels: {{ labels }}) and record it:
+<p>To decide, run <code>assay review page {{ project }}</code>, or
+write a CSV with the columns <code>image,label</code> (labels: {{ labels }}) and record it:
 <code>assay review record {{ project }} decisions.csv --reviewer YOUR-NAME --kind human</code>{% if says %}<br>
 {{ says }}{% endif %}</p>
 <p>Boxes: the model's, by class and with their score; corners only: found in the mirror image alone; thin and white:

@@ -20,7 +20,8 @@ _TEMPLATE = """<!doctype html><meta charset="utf-8"><title>{{ title }}</title>
 </style>
 <h1>{{ title }}</h1>
 <p>{{ summary }}</p>
-<p>To decide, write a CSV with the columns <code>image,label</code> (labels: {{ labels }}) and record it:
+<p>To decide, run <code>assay review page {{ project }}</code>, or
+write a CSV with the columns <code>image,label</code> (labels: {{ labels }}) and record it:
 <code>assay review record {{ project }} decisions.csv --reviewer YOUR-NAME --kind human</code></p>
 <div class="grid">{% for row in rows %}
 <figure class="{{ row.reason }}"><img loading="lazy" src="data:image/png;base64,{{ row.png }}" alt="{{ row.image }}">

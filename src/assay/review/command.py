@@ -155,25 +155,11 @@ def page(
     port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8501,
 ) -> None:
     """Review in the browser: boxes drawn, a key for each answer. Only this machine sees it; Ctrl-C ends it."""
-    import os
-    import sys
+    from assay.pages import open_page
 
     offered = _offered(project)
     offered.table()  # what is missing is said here, in one line
-    script = Path(__file__).with_name("page.py")
-    options = {
-        "server.address": "127.0.0.1",
-        "server.port": port,
-        "server.headless": "true",
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-        "client.toolbarMode": "minimal",
-        "client.showErrorDetails": "none",
-    }
-    command = [sys.executable, "-m", "streamlit", "run", str(script)]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    print(f"http://127.0.0.1:{port} (takes some seconds; stop it with Ctrl-C)", flush=True)
-    os.execv(sys.executable, [*command, "--", offered.to_json(), reviewer, kind])  # noqa: S606
+    open_page(Path(__file__).with_name("page.py"), offered.to_json(), reviewer, kind.value, port=port)
 
 
 @review.command()
