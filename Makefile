@@ -12,6 +12,7 @@ SEEDS ?=
 SET ?=
 JOBS ?= 1
 LAUNCHER ?= process
+CLUSTER ?=
 
 VENV := .venv
 STAMP := $(VENV)/.made-from-lock
@@ -44,11 +45,11 @@ repro: env    ## run the whole graph, bring the runs into MLflow, print the resu
 	@assay data
 	@dvc repro --keep-going; code=$$?; assay registry sync || code=2; assay status; exit $$code
 
-sweep: env    ## run a sweep: EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [SET="train.epochs=4"] [JOBS=2] [LAUNCHER=process|joblib]
+sweep: env    ## run a sweep: EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [SET="train.epochs=4"] [JOBS=2] [LAUNCHER=process|joblib|ray|slurm]
 	@test -n "$(EXP)" || { echo "assay: say which: make sweep EXP=<$$(sed -n 's/^  \([a-z0-9_]*\): {project:.*/\1/p' params.yaml | paste -sd'|')>" >&2; exit 2; }
 	@assay sweep request "$(EXP)" --profile "$(PROFILE)" --seeds "$(SEEDS)" $(foreach change,$(SET),--set "$(change)")
 	@assay data --project "$$(sed -n 's/^  $(EXP): {project: \([a-z]*\).*/\1/p' params.yaml)"
-	@ASSAY_JOBS="$(JOBS)" ASSAY_LAUNCHER="$(LAUNCHER)" dvc repro "sweeps/dvc.yaml:sweep@$(EXP)"; code=$$?; assay registry sync || code=2; exit $$code
+	@ASSAY_JOBS="$(JOBS)" ASSAY_LAUNCHER="$(LAUNCHER)" ASSAY_CLUSTER="$(CLUSTER)" dvc repro "sweeps/dvc.yaml:sweep@$(EXP)"; code=$$?; assay registry sync || code=2; exit $$code
 
 test: env     ## fast tests (a few minutes)
 	@python -m pytest

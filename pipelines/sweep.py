@@ -1,17 +1,19 @@
 """Run a sweep: train and evaluate every job, then compare all pairs with intervals and Holm's correction.
 
-    make sweep EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [SET="train.epochs=4"] [JOBS=2] [LAUNCHER=process|joblib]
+    make sweep EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [SET="train.epochs=4"] [JOBS=2]
+                              [LAUNCHER=process|joblib|ray|slurm] [CLUSTER="address=auto cpus=4"]
 
 usage: python -m pipelines.sweep sweep=<name>      (after `dvc repro` has written resolved/sweeps/<name>.yaml)
 
 The jobs are a Hydra multirun. A failed or killed job costs only itself: the table is written with those that ended, the
-status is 1, and the same command again runs only what is missing. ASSAY_JOBS and ASSAY_LAUNCHER (make sets them) say how
-many run at a time and by which launcher; they change no result.
+status is 1, and the same command again runs only what is missing. ASSAY_JOBS, ASSAY_LAUNCHER and ASSAY_CLUSTER (make sets
+them) say how many run at a time, by which launcher, and what that one asks its cluster for; they change no result.
 """
 
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -19,7 +21,8 @@ import yaml
 from assay.entrypoint import be_quiet, help_wanted, mistakes_in_one_line
 from assay.errors import UserError
 
-LAUNCHERS = ("process", "joblib", "basic", "ray", "submitit_local", "submitit_slurm")
+# each with the package it needs
+LAUNCHERS = {"process": "hydra", "joblib": "joblib", "basic": "hydra", "ray": "ray", "slurm": "submitit"}
 
 
 def main(arguments: list[str]) -> int:
@@ -38,14 +41,19 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"JOBS={count}: expected a number of jobs to run at a time, 1 or more")
     if launcher not in LAUNCHERS:
         raise UserError(f"LAUNCHER={launcher}: expected one of {', '.join(LAUNCHERS)}")
+    if find_spec(LAUNCHERS[launcher]) is None:
+        raise UserError(
+            f"LAUNCHER={launcher}: {LAUNCHERS[launcher]} is not installed; install the extra `assay[{launcher}]`"
+        )
     command = [
         *(sys.executable, "-m", "pipelines.job", "-m"),
         f"folder={','.join(str(job.folder) for job in jobs)}",
         f"hydra/launcher={launcher}",
         f"hydra.sweep.dir=runs/sweeps/{name}/logs",
     ]
-    if launcher in ("process", "joblib"):
+    if launcher != "basic":
         command.append(f"hydra.launcher.n_jobs={count}")
+    command += [f"hydra.launcher.{asked}" for asked in os.environ.get("ASSAY_CLUSTER", "").split()]
     with subprocess.Popen(command) as multirun:
         watch(jobs, multirun)  # its exit code adds nothing: a job that did not run is "waiting" in the table
     return gather(name, jobs)

@@ -5,22 +5,18 @@ multirun with it. Jobs that run side by side get separate processor cores.
 """
 # no `from __future__ import annotations`: with it Hydra cannot read the dataclass below
 
-import logging
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.utils import JobReturn, JobStatus, filter_overrides
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
-log = logging.getLogger(__name__)
+from hydra_plugins.hydra_process_launcher.commands import BESIDE_OTHERS, Command, commands_of
 
 
 @dataclass
@@ -48,40 +44,24 @@ class ProcessLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run all jobs; a failed one is reported in the log and in its return, and never stops the others."""
-        main = sys.modules["__main__"].__spec__
-        if main is None:
-            raise RuntimeError("hydra/launcher=process needs the program to be started with `python -m`")
-        # threads that wait by spinning take the cores from the jobs beside them: 4 times slower where it was measured
-        environment = {**os.environ, **({"OMP_WAIT_POLICY": "PASSIVE"} if self.n_jobs > 1 else {})}
+        environment = BESIDE_OTHERS if self.n_jobs > 1 else {}
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         workers = max(1, min(self.n_jobs, len(job_overrides)))
         slots: SimpleQueue[list[int]] = SimpleQueue()
         for slot in range(workers):
             slots.put(cores[slot::workers] or cores)
 
-        def one(index: int, overrides: Sequence[str]) -> JobReturn:
-            result = JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED)
-            said = " ".join(filter_overrides(overrides))
-            out = Path(self.config.hydra.sweep.dir) / str(index)
-            out.mkdir(parents=True, exist_ok=True)
-            command = [sys.executable, "-m", main.name, *filter_overrides(overrides), f"hydra.run.dir={out}"]
+        def one(command: Command) -> JobReturn:
             mine = slots.get()
+
+            def pin(process: int) -> None:
+                if mine:
+                    os.sched_setaffinity(process, mine)  # before its libraries count the cores
+
             try:
-                with (out / "job.log").open("w") as stream:
-                    child = subprocess.Popen(
-                        command, stdout=stream, stderr=subprocess.STDOUT, env=environment
-                    )
-                    if mine:
-                        os.sched_setaffinity(child.pid, mine)  # before its libraries count the cores
-                    code = child.wait()
+                return command.ended(command.run(environment, pin))
             finally:
                 slots.put(mine)
-            if code:
-                log.error("job %s ended with %s: %s, see %s", index, code, said, out / "job.log")
-                result.status = JobStatus.FAILED
-                result.return_value = RuntimeError(f"{said}: process ended with {code}")
-            return result
 
         with ThreadPoolExecutor(workers) as pool:
-            indices = range(initial_job_idx, initial_job_idx + len(job_overrides))
-            return list(pool.map(one, indices, job_overrides))
+            return list(pool.map(one, commands_of(self.config, job_overrides, initial_job_idx)))

@@ -1,0 +1,1 @@
+"""Hydra launchers for clusters: Ray, and Slurm through submitit."""
