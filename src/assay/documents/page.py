@@ -65,10 +65,11 @@ def _marks(pages: list[dict[str, Any]], shown: str) -> pd.DataFrame:
 
 
 def _summary(answer: dict[str, Any], marks: pd.DataFrame) -> None:
-    pages, counts = answer["pages"], marks["label"].value_counts() if len(marks) else {}
+    pages = answer["pages"]
+    counts: dict[str, int] = marks["label"].value_counts().to_dict() if len(marks) else {}
     columns = st.columns(3 + len(counts))
     columns[0].metric("pages", len(pages))
-    for column, (label, count) in zip(columns[1:], dict(counts).items(), strict=False):
+    for column, (label, count) in zip(columns[1:], counts.items(), strict=False):
         column.metric(label, int(count))
     columns[-1].metric("seconds", f"{answer['milliseconds'] / 1000:.1f}")
     if texts := answer["summary"]["qr_texts"]:
