@@ -82,7 +82,9 @@ def test_every_sweep_expands_and_the_graph_knows_those_that_can_be_run() -> None
     import yaml
 
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    assert len(names("sweep")) == 21  # the ledger names 20; "offline" is this project's own
+    assert (
+        len(names("sweep")) == 22
+    )  # the ledger names 20; "offline" and "conditions_ablation" are this project's own
     known = {}
     for name in names("sweep"):
         jobs = [cfg for _, cfg in expand_sweep(name, profile="demo")]
