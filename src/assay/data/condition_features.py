@@ -1,6 +1,6 @@
 """Where an object lies in its photo, as numbers: the document's nine, the authors' nine, and theirs from given boxes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -158,7 +158,7 @@ def differences(manifest: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def missed(table: Mapping[str, Any]) -> NDArray[np.bool_]:
+def missed(table: pd.DataFrame) -> NDArray[np.bool_]:
     """(N,) whether the authors' detector missed the object: its confidence is exactly `MISSED`, a default."""
     return np.asarray(table["detector_confidence"], np.float64) == MISSED
 
