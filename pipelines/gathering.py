@@ -101,7 +101,7 @@ def _inputs_of(job: Job, jobs: Sequence[Job], known: dict[str, tuple[str, str]])
     return known[job.name]
 
 
-_TRAINED = ("seed", "data", "build", "model", "train", "pretrain")
+_TRAINED = ("seed", "data", "build", "model", "train", "pretrain", "scoring")
 _NAMED = ("project", "experiment", "profile", "seed")
 
 

@@ -97,7 +97,7 @@ def test_help_says_what_can_be_chosen(run, arguments):
         (["project=cherry", "train.epohs=2"], "did you mean 'epochs'"),
         (["resolved/none.yaml"], "no such file"),
         (["resolved/cherry.yaml", "train.epochs=2"], "drop train.epochs=2"),
-        (["project=workzone", "experiment=temporal"], "stages for timeline do not exist yet"),
+        (["project=workzone", "experiment=temporal"], "`make sweep EXP=temporal`"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_starts_nothing(run, arguments, message):

@@ -54,10 +54,11 @@ def train_into(
     from assay.files import fresh_folder, read_json
     from assay.models.detector import save_detector
     from assay.training.detection import train_detector
+    from pipelines.detection.pretraining import pretrained
 
     dataset = Path(cfg.build) / "dataset"
     run.data(source_of(dataset))
-    weights = starting_weights(cfg, before)
+    weights = pretrained(cfg, starting_weights(cfg, before), work, run)
     run.tag("weights", weights.origin)
     root = weights.root or weights.origin
     if cfg.model.pretrained and root in ("random", "starter"):
@@ -96,7 +97,6 @@ def refuse_what_nothing_reads(cfg: DetectionConfig) -> None:
         "model.attention": cfg.model.attention != "none",
         "train.teacher": bool(cfg.train.teacher),
         "train.synthetic": bool(cfg.train.synthetic),
-        "pretrain": cfg.pretrain is not None,
     }
     if missing := [key for key, is_wanted in wanted.items() if is_wanted]:
         raise UserError(

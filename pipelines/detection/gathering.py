@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from assay.evaluation.boxes import BoxPredictions
     from pipelines.gathering import Job
 
-TRAINING = ("pipelines/detection/fitting.py",)
+TRAINING = ("pipelines/detection/fitting.py", "pipelines/detection/pretraining.py")
 SCORING = (
     "pipelines/detection/scoring.py",
     "pipelines/detection/asking.py",
@@ -25,6 +25,8 @@ def data_of(cfg: DetectionConfig) -> list[Path]:
     files = [Path(cfg.build) / "dataset/manifest.parquet", Path(cfg.build) / "dataset/boxes.parquet"]
     if cfg.train.hard_negatives:
         files.append(Path(cfg.build) / "hard_examples/examples.csv")
+    if cfg.pretrain is not None:  # it holds a hash of every clip
+        files.append(Path(cfg.build) / "dataset/clips.csv")
     return files
 
 

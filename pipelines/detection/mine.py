@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from assay.mining.clip import Verify
     from assay.mining.clips import MinedClips
+    from assay.mining.small_clip import SmallClip
     from assay.mining.timeline import Fusion
     from assay.mining.work import WorkFolder
 
@@ -120,12 +121,7 @@ def _mined(cfg: DetectionConfig, detector: Any, model: str) -> "Iterator[tuple[M
 
 def _verifier(cfg: DetectionConfig, dataset: Path, fusion: "Fusion") -> "tuple[str, Verify | None]":
     """What gives the second opinion: its name in the candidates, and the function."""
-    import numpy as np
-    import pandas as pd
-
-    from assay.data.classification import read_manifest
-    from assay.data.images import read_image
-    from assay.mining.small_clip import caption_of, learned_id, shrink, small_clip_verifier, train_small_clip
+    from assay.mining.small_clip import learned_id, small_clip_verifier
     from assay.mining.verifier import clip_verifier
     from assay.models import clip_adapter
 
@@ -144,16 +140,28 @@ def _verifier(cfg: DetectionConfig, dataset: Path, fusion: "Fusion") -> "tuple[s
         return f"{asked.model} {weights.detail}", clip_verifier(
             asked.model, weights, fusion=fusion, **prompts
         )
+    model = taught_clip(dataset, seed=cfg.seed, **prompts)
+    return f"sample_clip {learned_id(model)}", small_clip_verifier(model, fusion=fusion, **prompts)
+
+
+def taught_clip(dataset: Path, *, positive: str, negative: str, seed: int) -> "SmallClip":
+    """A small CLIP, taught from the training images of a prepared data set and what their boxes show."""
+    import numpy as np
+    import pandas as pd
+
+    from assay.data.classification import read_manifest
+    from assay.data.images import read_image
+    from assay.mining.small_clip import caption_of, shrink, train_small_clip
+
     manifest, boxes = read_manifest(dataset), pd.read_parquet(dataset / "boxes.parquet")
     shown = boxes.groupby("image")["label"].agg(list).to_dict()
     images = manifest.loc[manifest["split"] == "train", "image"].tolist()
-    model = train_small_clip(
+    return train_small_clip(
         np.stack([shrink(read_image(dataset / image)) for image in images]),
-        [caption_of(shown.get(image, []), normal=asked.negative) for image in images],
-        prompts=list(prompts.values()),
-        seed=cfg.seed,
+        [caption_of(shown.get(image, []), normal=negative) for image in images],
+        prompts=[positive, negative],
+        seed=seed,
     )
-    return f"sample_clip {learned_id(model)}", small_clip_verifier(model, fusion=fusion, **prompts)
 
 
 def _clips(

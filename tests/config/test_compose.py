@@ -74,7 +74,7 @@ def test_every_experiment_file_composes_and_none_is_lost() -> None:
         "conditions": 11,
         "documents": 10,
         "infrastructure": 11,
-        "workzone": 19,
+        "workzone": 20,
     }
 
 
@@ -82,7 +82,7 @@ def test_every_sweep_expands_and_the_graph_knows_those_that_can_be_run() -> None
     import yaml
 
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    assert len(names("sweep")) == 22  # the ledger names 20; "offline", "conditions_ablation" are our own
+    assert len(names("sweep")) == 23  # the ledger names 20; offline, conditions_ablation and ocr_signs are our own
     known = {}
     for name in names("sweep"):
         jobs = [cfg for _, cfg in expand_sweep(name, profile="demo", seeds=[0])]  # one: seeds differ anyhow
@@ -90,7 +90,9 @@ def test_every_sweep_expands_and_the_graph_knows_those_that_can_be_run() -> None
         if runs := [cfg for cfg in jobs if _is_done(cfg)]:
             project = jobs[0].project.name
             reads = "hard_examples" if any(map(_uses_reviews, runs)) else "dataset"
-            known[name] = {"project": project, "task": params["projects"][project]["task"], "reads": reads}
+            task = runs[0].task
+            reads = "baseline" if task == "timeline" else reads
+            known[name] = {"project": project, "task": task, "reads": reads}
     assert params["sweeps"] == known
 
 
@@ -106,6 +108,8 @@ def _is_done(cfg: Any) -> bool:
 
 
 def _uses_reviews(cfg: Any) -> bool:
+    if cfg.task in ("timeline", "ocr"):
+        return False
     return bool(cfg.train.hard_negatives if cfg.task == "detection" else cfg.train.hard_examples.use)
 
 

@@ -26,7 +26,7 @@ from assay.sample.workzone import (
     make,
 )
 
-CONTENT = "5b420cc9947ed92b1576601c3f5c730cba4a810a9ef7e9f5c7031883c306e4a7"
+CONTENT = "32fb4944210615bfd9f3003a4658a46d9caa2be010c4de70a0ab9ef2eeab3133"
 
 
 FEW = {"train": 12, "val": 4, "test": 2}

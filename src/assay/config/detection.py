@@ -94,10 +94,11 @@ class DetectorTraining(Strict):
 class SelfSupervision(Strict):
     """Pre-training of the detector's backbone on frames without labels."""
 
-    method: Literal["simsiam", "dino"]
+    method: Literal["simsiam"]
+    image_size: int = Field(ge=32, multiple_of=32, description="side of a view, px")
     stride: Count = Field(description="every so many frames of a clip are used")
     epochs: Count
-    batch: Count
+    batch: int = Field(ge=2, description="batch norm needs two")
     lr: Positive = Field(le=1)
     weight_decay: float = Field(ge=0, le=1)
 

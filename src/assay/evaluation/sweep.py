@@ -83,11 +83,17 @@ def sections_of(
     rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]
 ) -> list[Section]:
     """Everything a sweep has to say, in the order of its page."""
-    from assay.evaluation import sweep_condition, sweep_detection
+    from assay.evaluation import sweep_condition, sweep_detection, sweep_ocr, sweep_timeline
 
-    others = {"condition": sweep_condition, "detection": sweep_detection}
+    others: Mapping[str, Any] = {
+        "condition": sweep_condition,
+        "detection": sweep_detection,
+        "ocr": sweep_ocr,
+        "timeline": sweep_timeline,
+    }
     if (task := task_of(rows)) in others:
-        return others[task].sections_of(rows, pairs, experiments)
+        found: list[Section] = others[task].sections_of(rows, pairs, experiments)
+        return found
     seeds = seeds_section(rows, _SEEDS)
     failures, choices = failures_section(rows), choices_section(rows)
     return [
@@ -106,7 +112,12 @@ def forest_of(rows: Sequence[Row]) -> "tuple[str, list[ForestRow]]":
     from assay.evaluation.plots import ForestRow
 
     task = task_of(rows)
-    label = {"detection": "mAP50 on the {split} images", "condition": "accuracy on the {split} instances"}
+    label = {
+        "detection": "mAP50 on the {split} images",
+        "condition": "accuracy on the {split} instances",
+        "ocr": "accuracy on the {split} signs",
+        "timeline": "frame accuracy",
+    }
     lines = []
     for row in (row for row in rows if row["status"] == "ok"):
         ends = ("map50", "map50_low", "map50_high") if task == "detection" else ("accuracy", "low", "high")

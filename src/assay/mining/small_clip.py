@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from assay.mining.cues import KINDS
 from assay.mining.timeline import Fusion
-from assay.mining.verifier import Verify, by_prompts
+from assay.mining.verifier import Towers, Verify, by_prompts
 
 SIZE = (112, 64)  # px of what it sees, width and height
 _WIDTHS = (16, 32, 64, 96, 128)
@@ -138,6 +138,11 @@ def learned_id(model: SmallClip) -> str:
 
 def small_clip_verifier(model: SmallClip, *, positive: str, negative: str, fusion: Fusion) -> Verify:
     """Ask it about frames of any size, as `clip_verifier` asks CLIP."""
+    return by_prompts(*small_clip_towers(model, positive=positive, negative=negative), fusion)
+
+
+def small_clip_towers(model: SmallClip, *, positive: str, negative: str) -> Towers:
+    """Its image tower for frames of any size, and the two prompts."""
     with torch.inference_mode():
         texts = model.embed_texts([positive, negative]).numpy()
 
@@ -146,4 +151,4 @@ def small_clip_verifier(model: SmallClip, *, positive: str, negative: str, fusio
             pixels = torch.from_numpy(shrink(rgb).transpose(2, 0, 1)[None].astype(np.float32) / 255)
             return model.embed_image(pixels)[0].numpy()
 
-    return by_prompts(embed, texts[0], texts[1], fusion)
+    return Towers(embed, texts[0], texts[1])

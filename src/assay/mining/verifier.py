@@ -1,6 +1,7 @@
 """A second opinion on a frame: is it nearer to the words for a work zone, or to those for a normal road?"""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,14 @@ from assay.mining.timeline import Fusion, similarity_score
 from assay.models.weights import Weights
 
 Embed = Callable[[np.ndarray], np.ndarray]  # uint8 (H, W, 3) RGB -> (D,)
+
+
+class Towers(NamedTuple):
+    """An image tower, and what its text tower made of the two prompts."""
+
+    embed: Embed
+    positive: np.ndarray  # (D,)
+    negative: np.ndarray  # (D,)
 
 
 def by_prompts(embed: Embed, positive: np.ndarray, negative: np.ndarray, fusion: Fusion) -> Verify:
@@ -30,6 +39,11 @@ def by_prompts(embed: Embed, positive: np.ndarray, negative: np.ndarray, fusion:
 
 
 def clip_verifier(name: str, weights: Weights, *, positive: str, negative: str, fusion: Fusion) -> Verify:
+    """CLIP as transformers has it, asked about frames; see `clip_towers` for arguments and errors."""
+    return by_prompts(*clip_towers(name, weights, positive=positive, negative=negative), fusion)
+
+
+def clip_towers(name: str, weights: Weights, *, positive: str, negative: str) -> Towers:
     """CLIP as transformers has it, on the CPU.
 
     Args:
@@ -37,7 +51,6 @@ def clip_verifier(name: str, weights: Weights, *, positive: str, negative: str, 
         weights: its pretrained weights; see `assay.models.clip_adapter.resolve`.
         positive: the prompt for a work zone.
         negative: the prompt for a normal road.
-        fusion: how two cosines become a score.
 
     Raises:
         UserError: the weights are random ones, or the tokenizer is missing.
@@ -53,7 +66,7 @@ def clip_verifier(name: str, weights: Weights, *, positive: str, negative: str, 
         with torch.inference_mode():
             return clip_adapter.embed(tower, torch.from_numpy(clip_input(rgb)[None]))[0].numpy()
 
-    return by_prompts(embed, texts[0], texts[1], fusion)
+    return Towers(embed, texts[0], texts[1])
 
 
 def clip_input(rgb: np.ndarray) -> np.ndarray:

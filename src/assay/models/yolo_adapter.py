@@ -168,6 +168,12 @@ def download(architecture: str) -> tuple[dict[str, Tensor], list[str]] | None:
     return None
 
 
+def backbone(module: nn.Module) -> nn.Sequential:
+    """The layers before the neck, sharing their tensors with `module`: (N, 3, S, S) in 0-1 -> (N, C, S / 32, S / 32)."""
+    whole: Any = module
+    return nn.Sequential(*whole.model[: len(whole.yaml["backbone"])])
+
+
 @contextlib.contextmanager
 def for_export(module: nn.Module) -> Iterator[nn.Module]:
     """The network with one output, (N, 4 + C, A), as exporters want it; its mode comes back afterwards."""

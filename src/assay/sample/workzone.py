@@ -16,6 +16,7 @@ from assay.data.source import write_source
 from assay.files import fresh_folder
 from assay.sample.road_plan import Plan, plan
 from assay.sample.road_scene import Shown, render
+from assay.sample.road_signs import signs
 from assay.sample.video import write_h264, write_without_frames
 
 Picture = NDArray[np.uint8]
@@ -104,7 +105,8 @@ def make(
 
     The layout is the original's: videos/*.mp4, cones/ and negatives/; plus labelled frames of other recordings under
     frames/, workzone_annotations.json, truth_clips.csv (clip, first_frame, last_frame, truth: a review label,
-    objects: 0 or 1, whether any object of a class shows, however small) and SOURCE.yaml. `DAMAGED` names the files
+    objects: 0 or 1, whether any object of a class shows, however small), close-ups of signs with their texts under
+    signs/ (signs.csv: image, split, label, text, look) and SOURCE.yaml. `DAMAGED` names the files
     that are broken, and how.
 
     Args:
@@ -128,6 +130,7 @@ def make(
         _write_frames(target / "frames", np.random.default_rng((seed, 1)), recordings)
         _write_cones(target / "cones", np.random.default_rng((seed, 2)))
         _write_negatives(target / "negatives/images", np.random.default_rng((seed, 3)))
+        _write_signs(target / "signs", np.random.default_rng((seed, 4)))
         _damage(target, drives[0])
         text = json.dumps(annotations, indent=2, sort_keys=True)
         (target / "workzone_annotations.json").write_text(text + "\n", "utf-8")
@@ -277,6 +280,19 @@ def _write_negatives(folder: Path, rng: np.random.Generator) -> None:
         planned = plan(rng, theme=themes[k % len(themes)])
         picture, _ = render(planned, (640, 360), z=0, moment=int(rng.integers(2**31)))
         (folder / f"road_{chr(ord('a') + k)}.jpg").write_bytes(_jpeg(picture))
+
+
+def _write_signs(folder: Path, rng: np.random.Generator) -> None:
+    """Close-ups of signs, and what is written on them."""
+    folder.mkdir()
+    with (folder / "signs.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("image", "split", "label", "text", "look"))
+        for split in ("train", "test"):
+            for number, sign in enumerate(signs(rng, split)):
+                name = f"{split}_{number:03}.jpg"
+                (folder / name).write_bytes(_jpeg(sign.picture))
+                writer.writerow((name, split, sign.label, sign.text, sign.look))
 
 
 def _label(shown: list[Shown], size: tuple[int, int]) -> str:

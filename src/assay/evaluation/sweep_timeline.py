@@ -1,0 +1,108 @@
+"""What a sweep of zone timelines says: `sweep.sections_of` for rows of that task."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assay.evaluation import sweep
+from assay.evaluation.detection_comparison import HOW_P
+from assay.evaluation.sections import Section, interval_of, points, share
+from assay.evaluation.sweep import Row
+
+STATES = ("outside", "approaching", "inside", "exiting")
+JOBS = (
+    "job", "status", "reads", "second opinion", "frame accuracy", "balanced", "most frequent state", "published",
+)  # fmt: skip
+SEEDS = {"accuracy": "frame accuracy", "balanced_accuracy": "balanced accuracy"}
+
+
+def sections_of(
+    rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]
+) -> list[Section]:
+    """Everything the sweep has to say, in the order of its page."""
+    seeds, failures, states = (
+        sweep.seeds_section(rows, SEEDS),
+        sweep.failures_section(rows),
+        recall_section(rows),
+    )
+    return [
+        jobs_section(rows),
+        *([failures] if failures.rows else []),
+        *([states] if states.rows else []),
+        *([seeds] if seeds else []),
+        *([sweep.experiments_section(experiments, rows, of="frame accuracies")] if experiments else []),
+        *([pairs_section(pairs, rows)] if pairs else []),
+    ]
+
+
+def jobs_section(rows: Sequence[Row]) -> Section:
+    """One line per job."""
+    shown = []
+    for row in rows:
+        cells = [str(row["job"]), sweep.ending(row) if row["status"] == "ok" else row["status"]]
+        if row["status"] == "ok":
+            cells += [
+                row["reads"],
+                row["clip"],
+                share(interval_of(row, "accuracy", "low", "high")),
+                _share(row, "balanced_accuracy"),
+                f"{100 * row['majority_share']:.1f} %",
+                sweep.published_text(row),
+            ]
+        shown.append([*cells, *[""] * (len(JOBS) - len(cells))])
+    good = next((row for row in rows if row["status"] == "ok"), None)
+    of = f"{good['n']:.0f} frames of {good['groups']:.0f} recordings" if good else "the frames"
+    return Section(
+        "Every job",
+        f"On {of}, each judged by a network that learnt from other recordings (the rules learn nothing); 95 % intervals "
+        "of a bootstrap that draws whole recordings. Most frequent state: the accuracy of always saying it. Second "
+        "opinion: sample_clip is a small CLIP taught from the labelled frames' captions, not OpenAI's.",
+        JOBS,
+        shown,
+    )
+
+
+def recall_section(rows: Sequence[Row]) -> Section:
+    """Which states are found."""
+    shown = [
+        [
+            sweep.named(row),
+            *(_share(row, f"recall_{state}") for state in STATES),
+        ]
+        for row in rows
+        if row["status"] == "ok"
+    ]
+    return Section("Share of each state's frames that is found", header=("job", *STATES), rows=shown)
+
+
+def _share(row: Row, name: str) -> str:
+    """A share with its ends; undefined where a state does not occur."""
+    return share(interval_of(row, name)) if f"{name}_low" in row else "undefined"
+
+
+def pairs_section(
+    pairs: Sequence[Mapping[str, Any]],
+    rows: Sequence[Row],
+    *,
+    things: str = "frames",
+    groups: str = "recordings",
+    of: str = "frame accuracy",
+) -> Section:
+    """Every pair of jobs by accuracy. pairs: `frames.compare_frames`; things, groups, of: what they are about."""
+    names, first = sweep.names_of(rows), pairs[0]
+    return Section(
+        f"Every pair, on the same {first['n']} {things} of {first['groups']} {groups}",
+        f"Difference in points of {of}, later minus earlier job, with a paired bootstrap interval that draws whole "
+        f"{groups}. {HOW_P[0].upper() + HOW_P[1:]}; adjusted for the number of pairs (Holm).",
+        ["later", "earlier", "difference", f"{things} right alone", "p", "verdict"],
+        [
+            [
+                names[pair["candidate"]],
+                names[pair["reference"]],
+                points(pair["accuracy_difference"]),
+                f"{pair['candidate_only']} / {pair['reference_only']}",
+                f"{pair['p_holm']:.2g}",
+                pair["verdict"],
+            ]
+            for pair in pairs
+        ],
+    )
