@@ -37,9 +37,7 @@ def test_frames_of_a_recording_are_no_independent_observations():
 
 def test_a_difference_in_every_recording_is_beyond_noise_and_in_one_is_not():
     base = {f"r{k}": 30 for k in range(8)}
-    stored = predictions(
-        base=base, better=dict.fromkeys(base, 34), lucky=base | {"r0": 50}, same=dict(base)
-    )
+    stored = predictions(base=base, better=dict.fromkeys(base, 34), lucky=base | {"r0": 50}, same=dict(base))
     pairs = [("better", "base"), ("lucky", "base"), ("same", "base")]
     better, lucky, same = compare_frames(stored, [], CLASSES, pairs=pairs, draws=400, seed=0)
     assert better["accuracy_difference"] == pytest.approx({"value": 0.08, "low": 0.08, "high": 0.08})
