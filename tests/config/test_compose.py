@@ -199,7 +199,7 @@ def test_a_mistake_ends_a_stage_with_status_2_before_anything_heavy_is_imported(
 
 def test_a_project_without_stages_says_so(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.train", "project=workzone", "experiment=temporal"],
+        [sys.executable, "-m", "pipelines.train", "project=conditions", "experiment=qwen2vl_lora"],
         capture_output=True, text=True, cwd=ROOT, check=False,
     )  # fmt: skip
     assert done.returncode == 2
