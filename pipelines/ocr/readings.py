@@ -32,8 +32,8 @@ def readings(cfg: OcrConfig, signs: "pd.DataFrame") -> dict[str, str]:
         reader = SignReader(confidence=0.0)
         for image in track(missing, "reading signs", len(missing)):
             picture = read_image(data / image)
-            lines = [[line.text, line.confidence] for line in reader.read(picture)]
-            write_json(CACHE / names[image], {"height": picture.shape[0], "lines": lines})
+            read = [[line.text, line.confidence] for line in reader.read(picture)]
+            write_json(CACHE / names[image], {"height": picture.shape[0], "lines": read})
     found = {}
     for image, name in names.items():
         kept = read_json(CACHE / name)

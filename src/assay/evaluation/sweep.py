@@ -1,6 +1,7 @@
 """What a sweep's page and its published table say, from the rows of table.csv and the comparisons."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from assay.evaluation.classification import equals_share
@@ -83,16 +84,10 @@ def sections_of(
     rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]
 ) -> list[Section]:
     """Everything a sweep has to say, in the order of its page."""
-    from assay.evaluation import sweep_condition, sweep_detection, sweep_ocr, sweep_timeline
-
-    others: Mapping[str, Any] = {
-        "condition": sweep_condition,
-        "detection": sweep_detection,
-        "ocr": sweep_ocr,
-        "timeline": sweep_timeline,
-    }
-    if (task := task_of(rows)) in others:
-        found: list[Section] = others[task].sections_of(rows, pairs, experiments)
+    if (task := task_of(rows)) in ("condition", "detection", "ocr", "timeline"):
+        found: list[Section] = import_module(f"assay.evaluation.sweep_{task}").sections_of(
+            rows, pairs, experiments
+        )
         return found
     seeds = seeds_section(rows, _SEEDS)
     failures, choices = failures_section(rows), choices_section(rows)

@@ -122,7 +122,8 @@ def _lines(text: str) -> list[str]:
     if len(words) < 3:
         return words
     rows = 3 if len(text) > 16 else 2
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for word in words:
         if line and len(line) + len(word) > len(text) / rows + 1 and len(lines) < rows - 1:
             lines.append(line)
