@@ -25,13 +25,17 @@ def split_folds(
         folds: so many, or as many as there are recordings.
         seed: of the order.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    count = min(folds, len(set(recordings)))
-    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    with np.errstate(all="ignore"):
-        parts = splitter.split(np.zeros(len(clips)), np.asarray(zone, int), np.asarray(recordings))
-        return [[clips[k] for k in held_out] for _, held_out in parts]
+    draw = np.random.default_rng(seed)
+    with_zone = {name for name, said in zip(recordings, zone, strict=True) if said}
+    known = sorted(set(recordings))
+    shuffled = [known[k] for k in draw.permutation(len(known))]
+    dealt = sorted(shuffled, key=lambda name: name not in with_zone)
+    count = min(folds, len(dealt))
+    fold = {name: k % count for k, name in enumerate(dealt)}
+    parts: list[list[str]] = [[] for _ in range(count)]
+    for clip, name in zip(clips, recordings, strict=True):
+        parts[fold[name]].append(clip)
+    return parts
 
 
 def train_head(
