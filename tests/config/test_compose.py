@@ -82,7 +82,9 @@ def test_every_sweep_expands_and_the_graph_knows_those_that_can_be_run() -> None
     import yaml
 
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    assert len(names("sweep")) == 23  # the ledger names 20; offline, conditions_ablation and ocr_signs are our own
+    assert (
+        len(names("sweep")) == 23
+    )  # the ledger names 20; offline, conditions_ablation and ocr_signs are our own
     known = {}
     for name in names("sweep"):
         jobs = [cfg for _, cfg in expand_sweep(name, profile="demo", seeds=[0])]  # one: seeds differ anyhow
