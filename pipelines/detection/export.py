@@ -25,6 +25,11 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
             f"experiment={cfg.experiment.id}: an export is one network and one look, it would answer otherwise than "
             "what was evaluated; export the detectors one by one (evaluate.inference.tta=false, ensemble=[])"
         )
+    chosen = build / "evaluation/thresholds.json"
+    if not chosen.is_file():
+        raise UserError(
+            f"{chosen}: missing; evaluate the model first (`dvc repro evaluate@{cfg.project.name}`)"
+        )
     with exporting(cfg) as export:
         detector, _ = load_detector(build / "model")
         manifest = read_manifest(build / "dataset")
@@ -32,7 +37,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
             describe_detector(
                 export.info,
                 source=export.source,
-                thresholds=read_json(build / "evaluation/thresholds.json")["thresholds"],
+                thresholds=read_json(chosen)["thresholds"],
                 nms_iou=how.nms_iou,
             )
         )
