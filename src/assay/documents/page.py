@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import sys
+from collections import Counter
 from typing import Any
 
 import pandas as pd
@@ -66,7 +67,7 @@ def _marks(pages: list[dict[str, Any]], shown: str) -> pd.DataFrame:
 
 def _summary(answer: dict[str, Any], marks: pd.DataFrame) -> None:
     pages = answer["pages"]
-    counts: dict[str, int] = marks["label"].value_counts().to_dict() if len(marks) else {}
+    counts = Counter(marks["label"] if len(marks) else ())
     columns = st.columns(3 + len(counts))
     columns[0].metric("pages", len(pages))
     for column, (label, count) in zip(columns[1:], counts.items(), strict=False):
