@@ -31,7 +31,7 @@ def annotated_clips(data: Path, clips: pd.DataFrame) -> dict[str, NDArray[np.str
                 continue
             states = np.full(frames[str(clip)], "", dtype="<U11")
             for row in rows.itertuples():
-                states[int(row.start) : int(row.end) + 1] = row.state  # type: ignore[arg-type, call-overload]
+                states[int(row.start) : int(row.end) + 1] = row.state  # type: ignore[arg-type]
             found[str(clip)] = states
     recordings = clips.loc[clips["clip"].isin(found), "recording"].nunique()
     if recordings < 2:
