@@ -77,11 +77,11 @@ def lay_out(sweep: str, resolved: Sequence[dict[str, Any]]) -> list[Job]:
 
 
 def earlier(job: Job, jobs: Sequence[Job]) -> Job | None:
-    """The job of the same sweep whose model this one goes on from (model.fine_tune), with the same seed and changes.
+    """The job of the same sweep whose model this one goes on from, or learns from, with the same seed and changes.
 
     A sweep that varies only the later experiment has none with the same changes: then the unchanged one.
     """
-    before = getattr(job.cfg.model, "fine_tune", None)
+    before = getattr(job.cfg.model, "fine_tune", None) or getattr(job.cfg.train, "teacher", None)
     found = [one for one in jobs if one.cfg.experiment.id == before and one.cfg.seed == job.cfg.seed]
     changes = job.name.removeprefix(job.cfg.experiment.id)
     same = [one for one in found if one.name.removeprefix(one.cfg.experiment.id) == changes]

@@ -85,7 +85,7 @@ def _train_and_evaluate(folder: Path, request: dict[str, str]) -> dict[str, Any]
     refuse_what_does_not_fit(cfg)
     fitting, scoring = part_of(cfg.task, "fitting"), part_of(cfg.task, "scoring")
     trained, model, work = folder / "trained.json", folder / "model", folder / "work"
-    # a model to go on from: only detectors have one (model.fine_tune)
+    # a model to go on from: only detectors have one (model.fine_tune, train.teacher)
     more = {"before": Path(request["after"]) / "model"} if request["after"] else {}
     with stage_run(
         cfg,

@@ -1,7 +1,7 @@
 """Apply what reviewers decided to the candidates; never asks anything, says how many wait.
 
-Reads reviews/<project>/*.jsonl. Human decisions count; a model's never do; the sample's generator answers for sample
-data only. Writes build/<project>/hard_examples.
+Reads reviews/<project>/*.jsonl. Human decisions count, a model's where review.kinds asks for it; the sample's
+generator answers for sample data only. Writes build/<project>/hard_examples.
 """
 
 from pathlib import Path
@@ -30,6 +30,6 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
             data=cfg.data,
             labels=cfg.review.labels,
             truth=lambda candidates: sample_truth(candidates, Path(cfg.data) / "truth.csv"),
-            rule=partial(apply_decisions, images=images),
+            rule=partial(apply_decisions, images=images, kinds=cfg.review.kinds),
             things="images",
         )

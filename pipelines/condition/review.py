@@ -1,7 +1,7 @@
 """Apply what reviewers decided about conditions; never asks anything, says how many wait.
 
-Reads reviews/conditions/*.jsonl. Human decisions count; a model's never do; the sample's generator answers for
-sample data only. Writes build/conditions/hard_examples.
+Reads reviews/conditions/*.jsonl. Human decisions count, a model's where review.kinds asks for it; the sample's
+generator answers for sample data only. Writes build/conditions/hard_examples.
 """
 
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ def main(cfg: ConditionConfig) -> dict[str, Any]:
             data=cfg.data,
             labels=cfg.review.labels,
             truth=lambda candidates: _sample_truth(candidates, Path(cfg.data) / TRUTH),
-            rule=partial(apply_decisions, images=boxes),
+            rule=partial(apply_decisions, images=boxes, kinds=cfg.review.kinds),
             things="boxes",
         )
 

@@ -8,6 +8,7 @@ from assay.config import DetectionConfig
 
 def main(cfg: DetectionConfig) -> dict[str, Any]:
     """Evaluate the trained detector beside the baseline; returns the summary of metrics.json."""
+    from assay.evaluation.detection import score
     from assay.evaluation.detection_comparison import compare
     from assay.files import fresh_folder, write_json
     from pipelines.detection.scoring import (
@@ -18,6 +19,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
         summarise,
         thresholds,
     )
+    from pipelines.proving import keep_video, look_at_video, prove
     from pipelines.recording import MODEL, baseline_as_experiment, model_tags, run_name, stage_run, trained_as
 
     build = Path(cfg.build)
@@ -52,6 +54,21 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
                 comparison=comparison,
                 trained=models["model"],
                 run=run,
+            )
+            video = look_at_video(cfg, models)
+            keep_video(folder, video)
+            theirs = {split: score(predictions, "baseline", split=split, **settings) for split in scores}
+            prove(
+                cfg,
+                folder,
+                predictions,
+                video,
+                {
+                    name: {split: found["all"] for split, found in parts.items()}
+                    for name, parts in (("baseline", theirs), ("model", scores))
+                },
+                title=f"{cfg.experiment.title}: false positives against {cfg.project.baseline}",
+                stated=dict.fromkeys(models, settings["thresholds"]),
             )
             for path in sorted(path for path in folder.rglob("*") if path.is_file()):
                 run.artifact(path)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from assay.models.detector_weights import DetectorWeights
+    from assay.training.negatives import Negatives
 
 
 def fit(cfg: DetectionConfig, stage: str) -> dict[str, Any]:
@@ -42,7 +43,8 @@ def train_into(
     """Read data and weights, train, and write the model and its curves to `out`; returns model.json.
 
     work: folder for training data and the checkpoint. A killed training goes on from there.
-    before: the detector to go on from, trained as model.fine_tune says; None: look where that was trained last.
+    before: the detector to go on from, or to learn from, trained as model.fine_tune or train.teacher says; None: look
+    where that was trained last.
     """
     from assay.training.precision import start_torch
 
@@ -58,16 +60,26 @@ def train_into(
 
     dataset = Path(cfg.build) / "dataset"
     run.data(source_of(dataset))
-    weights = pretrained(cfg, starting_weights(cfg, before), work, run)
+    weights = pretrained(cfg, starting_weights(cfg, before if cfg.model.fine_tune else None), work, run)
     run.tag("weights", weights.origin)
     root = weights.root or weights.origin
     if cfg.model.pretrained and root in ("random", "starter"):
         run.rename(f"{run.state['name']} · {root.upper()} weights")  # never a look-alike of the published
+    rows = _rows(cfg)
+    labelled = int((rows["split"] == "train").sum())
+    negatives = _negatives(cfg, run, labelled)
+    boxes = _boxes(dataset, rows)
+    if cfg.train.teacher:
+        more_rows, more_boxes = _taught(cfg, before, work / "taught", run)
+        rows = pd.concat([rows, more_rows], ignore_index=True)
+        boxes = pd.concat(
+            [boxes, more_boxes[[*boxes.columns.intersection(more_boxes.columns)]]], ignore_index=True
+        )
     trained = train_detector(
-        rows := _rows(cfg),
-        _boxes(dataset, rows),
+        rows,
+        boxes,
         root=dataset,
-        negatives=_negatives(cfg, run),
+        negatives=negatives.pictures if negatives else [],
         classes=cfg.project.classes,
         architecture=cfg.model.architecture,
         image_size=cfg.model.image_size,
@@ -78,8 +90,17 @@ def train_into(
         work=work,
         log=lambda name, value, epoch: _log(run, name, value, epoch, cfg.train.epochs),
     )
-    facts = {"experiment": cfg.experiment.id, "profile": cfg.profile.name}
+    facts: dict[str, Any] = {"experiment": cfg.experiment.id, "profile": cfg.profile.name}
+    facts["images"] = {
+        **trained.info["images"],
+        "train": labelled,
+        "taught": len(rows) - labelled - held_out(rows),
+    }
+    if negatives:
+        facts["negatives"] = negatives.about(labelled)
     with fresh_folder(out) as folder:
+        if negatives:
+            negatives.rows.to_csv(folder / "negatives.csv", index=False)
         save_detector(folder, trained.module, trained.info | facts)
         history = pd.DataFrame(trained.history)
         history.set_axis(range(1, len(history) + 1)).rename_axis("epoch").to_csv(folder / "history.csv")
@@ -95,7 +116,6 @@ def refuse_what_nothing_reads(cfg: DetectionConfig) -> None:
 
     wanted = {
         "model.attention": cfg.model.attention != "none",
-        "train.teacher": bool(cfg.train.teacher),
         "train.synthetic": bool(cfg.train.synthetic),
     }
     if missing := [key for key, is_wanted in wanted.items() if is_wanted]:
@@ -164,24 +184,96 @@ def _boxes(dataset: Path, rows: "pd.DataFrame") -> "pd.DataFrame":
     return boxes[~boxes["ignore"]].merge(sizes, on="image").reset_index(drop=True)
 
 
-def _negatives(cfg: DetectionConfig, run: Run) -> list[Path]:
-    """Pictures that a reviewer found empty, at most train.hard_negatives of them, spread over the categories."""
+def held_out(rows: "pd.DataFrame") -> int:
+    """How many rows are of the val split: measured on, not learnt from."""
+    return int((rows["split"] == "val").sum())
+
+
+def asks_for_negatives(cfg: DetectionConfig) -> bool:
+    """Whether the experiment trains on reviewed negatives at all."""
+    return bool(cfg.train.hard_negatives or cfg.train.negative_share)
+
+
+def _negatives(cfg: DetectionConfig, run: Run, images: int) -> "Negatives | None":
+    """Reviewed empty pictures as asked for, none of a clip on which false alarms are measured."""
+    from assay.files import read_json
+    from assay.training.negatives import read_negatives, share_of
+
+    if not asks_for_negatives(cfg):
+        return None
+    folder, how = Path(cfg.build) / "hard_examples", cfg.train
+    found = read_negatives(
+        folder,
+        most=how.hard_negatives,
+        share=how.negative_share,
+        images=images,
+        held_out=negative_clips(Path(cfg.build) / "dataset"),
+    )
+    miner, number = read_json(folder / "report.json")["mined_by"], len(found.pictures)
+    run.tag("mined_by", f"{miner['experiment']} ({miner['profile']})")
+    run.tag("negatives_reviewed_by", ", ".join(found.about(images)["by_kind"]) or "nobody")
+    run.metric("hard_negatives", number)
+    if how.negative_share is None and number < how.hard_negatives:
+        print(
+            f"note: {number} reviewed negatives are there, {cfg.experiment.id} asks for {how.hard_negatives}"
+        )
+    if (share := share_of(number, images)) > how.negative_warning:
+        print(
+            f"warning: {number} hard negatives are {100 * share:.0f} % of {number + images} training images, more than "
+            f"{100 * how.negative_warning:g} % (train.negative_warning): a detector may learn to miss"
+        )
+    return found
+
+
+def negative_clips(dataset: Path) -> list[str]:
+    """The clips that show no object by where they lie: false alarms are counted on them, so none of them may teach."""
     import pandas as pd
 
-    from assay.files import read_json
+    from assay.data.workzone import NEGATIVES
 
-    if not cfg.train.hard_negatives:
+    if not (dataset / "clips.csv").is_file():
         return []
-    folder = Path(cfg.build) / "hard_examples"
-    examples = pd.read_csv(folder / "examples.csv", keep_default_na=False)
-    empty = examples[examples["use"] == "negative"].sort_values("candidate")
-    turn = empty.groupby("label").cumcount()
-    chosen = empty.loc[turn.sort_values(kind="stable").index[: cfg.train.hard_negatives]]
-    miner = read_json(folder / "report.json")["mined_by"]
-    run.tag("mined_by", f"{miner['experiment']} ({miner['profile']})")
-    run.metric("hard_negatives", len(chosen))
-    if len(chosen) < cfg.train.hard_negatives:
-        print(
-            f"note: {len(chosen)} reviewed negatives are there, {cfg.experiment.id} asks for {cfg.train.hard_negatives}"
-        )
-    return [folder / "images" / name for name in chosen["picture"]]
+    clips = pd.read_csv(dataset / "clips.csv", dtype={"clip": str})
+    return clips.loc[clips["path"].str.startswith(f"{NEGATIVES}/"), "clip"].tolist()
+
+
+def _taught(
+    cfg: DetectionConfig, before: Path | None, folder: Path, run: Run
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """The teacher's sure boxes on frames of the clips; see `assay.training.teacher`."""
+    import pandas as pd
+
+    from assay.data.classification import read_manifest
+    from assay.errors import UserError
+    from assay.mining.clips import minable_clips
+    from assay.models.detector import load_detector
+    from assay.training.teacher import taught_frames
+    from pipelines.detection.asking import stored
+
+    name, dataset = str(cfg.train.teacher), Path(cfg.build) / "dataset"
+    before = before or stored(cfg, name)
+    if not (before / "model.json").is_file():
+        raise UserError(f"train.teacher={name}: not trained here ({before} is missing); train that first")
+    if not (dataset / "clips.csv").is_file():
+        raise UserError(f"{dataset}/clips.csv: missing; a teacher needs clips that nobody labelled")
+    clips = pd.read_csv(dataset / "clips.csv", dtype={"clip": str})
+    clips = minable_clips(clips, read_manifest(dataset))
+    teacher, info = load_detector(before)
+    rows, boxes = taught_frames(
+        teacher,
+        clips[~clips["clip"].isin(negative_clips(dataset))],
+        Path(cfg.data),
+        folder,
+        classes=cfg.project.classes,
+        confidence=cfg.train.teacher_confidence,
+        nms_iou=cfg.evaluate.inference.nms_iou,
+        max_boxes=cfg.evaluate.max_boxes,
+        most=cfg.train.teacher_frames,
+    )
+    run.tag("teacher", f"{info['experiment']} {info['id']}")
+    run.metric("taught_frames", len(rows))
+    run.metric("taught_boxes", len(boxes))
+    print(f"{name} taught {len(boxes)} boxes on {len(rows)} frames that nobody labelled")
+    if rows.empty:
+        print(f"note: {name} is sure of nothing ({cfg.train.teacher_confidence:g}): the student learns alone")
+    return rows, boxes

@@ -10,6 +10,7 @@ from assay.errors import UserError
 
 if TYPE_CHECKING:
     from assay.evaluation.boxes import BoxPredictions
+    from assay.evaluation.sections import Section
     from pipelines.gathering import Job
 
 TRAINING = ("pipelines/detection/fitting.py", "pipelines/detection/pretraining.py")
@@ -17,15 +18,16 @@ SCORING = (
     "pipelines/detection/scoring.py",
     "pipelines/detection/asking.py",
     "pipelines/detection/picturing.py",
+    "pipelines/proving.py",
 )
 
 
 def data_of(cfg: DetectionConfig) -> list[Path]:
     """The files that stand for all that training reads; the manifest holds a hash of every image."""
     files = [Path(cfg.build) / "dataset/manifest.parquet", Path(cfg.build) / "dataset/boxes.parquet"]
-    if cfg.train.hard_negatives:
+    if cfg.train.hard_negatives or cfg.train.negative_share:
         files.append(Path(cfg.build) / "hard_examples/examples.csv")
-    if cfg.pretrain is not None:  # it holds a hash of every clip
+    if cfg.pretrain is not None or cfg.train.teacher:  # it holds a hash of every clip
         files.append(Path(cfg.build) / "dataset/clips.csv")
     return files
 
@@ -57,6 +59,43 @@ def predictions_of(jobs: "Sequence[Job]") -> "BoxPredictions":
     return replace(
         stored[0], boxes=boxes, models={name: facts for one in stored for name, facts in one.models.items()}
     )
+
+
+def sections(
+    folder: Path, jobs: "Sequence[Job]", stored: "BoxPredictions", requested: Sequence[str]
+) -> "list[Section]":
+    """The proof, where the sweep has two detectors or more: the first one that ended well is what is compared with.
+
+    Writes proof.csv, .md and .html into the sweep's folder.
+    """
+    from assay.config.compose import read_sweep
+    from assay.files import read_json
+    from pipelines.detection.scoring import thresholds
+    from pipelines.proving import kept_video, prove
+
+    good = [job for job in jobs if job.name in stored.models]
+    if len(good) < 2 or good[0].cfg.project.negative_video is None:
+        return []
+    scores = {
+        job.name: {
+            split: part["all"] for split, part in read_json(job.folder / "evaluation/metrics.json").items()
+        }
+        for job in good
+    }
+    shares = {
+        job.name: job.cfg.train.negative_share for job in good if job.cfg.train.negative_share is not None
+    }
+    changed = f" ({', '.join(requested)})" if requested else ""
+    return prove(
+        good[0].cfg,
+        folder,
+        stored,
+        kept_video([job.folder / "evaluation" for job in good]),
+        scores,
+        title=read_sweep(jobs[0].folder.parent.name).title + changed,
+        stated={job.name: thresholds(job.cfg, stored, job.name) for job in good},
+        shares=shares if len(shares) == len(good) else None,
+    )[1]
 
 
 def compare(

@@ -179,6 +179,7 @@ def _clips(
         work.forget(mined.keys)
     found = read_json(folder / "statistics.json")
     print(summary_text(found))
+    timelines = _judged(cfg, folder)
     write_boxes_page(
         folder / "index.html",
         table,
@@ -200,7 +201,30 @@ def _clips(
         "looked_at": found["frames"],
         "inferred": found["inferred"],
     }
-    return table, {name: float(value) for name, value in counts.items()}
+    return table, {name: float(value) for name, value in (counts | timelines).items()}
+
+
+def _judged(cfg: DetectionConfig, folder: Path) -> dict[str, float]:
+    """The timelines against the zone states that people marked, where they did: written, said, and as metrics."""
+    import pandas as pd
+
+    from assay.data.zone_annotations import STATES
+    from assay.evaluation.timeline_report import judge, write_timeline_metrics
+
+    dataset, how = Path(cfg.build) / "dataset", cfg.mine
+    assert how.of == "clips"  # noqa: S101 - for mypy
+    intervals, clips = (pd.read_csv(dataset / name, dtype={"clip": str}) for name in (STATES, "clips.csv"))
+    timelines = {path.parent.name: path for path in folder.glob("*/timeline.csv")}
+    counts = judge(timelines, clips, intervals, tolerances=how.tolerances)
+    if counts.empty:
+        print(f"zone states: marked for {intervals['clip'].nunique()} clips, none of which was mined here")
+        return {}
+    found = write_timeline_metrics(
+        folder, counts, tolerances=how.tolerances, draws=cfg.evaluate.bootstrap_draws, seed=cfg.seed
+    )
+    print((folder / "timeline_metrics.md").read_text("utf-8"))
+    values = {name: interval["value"] for name, interval in found["metrics"].items()}
+    return {f"timeline/{name}": value for name, value in values.items() if value is not None}
 
 
 def _images(

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 def main(cfg: DetectionConfig) -> dict[str, float]:
     """Prepare the data set; returns its counts."""
+    import pandas as pd
+
     from assay.data.counts import log_counts
     from assay.data.detection import prepare
     from assay.data.source import current_source
-    from assay.data.workzone import write_clips
+    from assay.data.workzone import ClipRow, write_clips
+    from assay.data.zone_annotations import REPORT, said_of, write_annotations
     from pipelines.recording import stage_run
 
     data, dataset = Path(cfg.data), Path(cfg.build) / "dataset"
@@ -36,6 +39,11 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
         if clips is not None:
             write_clips(dataset / "clips.csv", clips)
             counts["clips"] = len(clips)
+            annotated = write_annotations(
+                dataset, data, pd.DataFrame(clips, columns=list(ClipRow.__dataclass_fields__))
+            )
+            print("".join(f"{line}\n" for line in said_of(annotated)), end="")
+            run.artifact(dataset / REPORT)
         log_counts(run, dataset, counts)
     print(
         f"{dataset}/report.html: {counts['images']:.0f} images, {counts['quarantined']:.0f} files quarantined"

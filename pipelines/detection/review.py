@@ -26,7 +26,12 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
     ) -> "tuple[pd.DataFrame, dict[str, Any]]":
         images = _images(cfg, candidates)
         return apply_box_decisions(
-            candidates, decisions, images=images, classes=cfg.project.classes, sample_data=sample_data
+            candidates,
+            decisions,
+            images=images,
+            classes=cfg.project.classes,
+            sample_data=sample_data,
+            kinds=cfg.review.kinds,
         )
 
     def keep_pictures(folder: Path, examples: "pd.DataFrame") -> None:

@@ -39,6 +39,7 @@ def predict_all(cfg: DetectionConfig, models: dict[str, Path]) -> "BoxPrediction
         said = track(zip(held_out["image"], found, strict=True), f"{name} looks at images", len(held_out))
         tables.append(rows_of(name, dict(said), detector.classes))
         about[name] = {"hash": info["id"], **{key: info[key] for key in ("experiment", "profile", "weights")}}
+        about[name]["negatives"] = info.get("negatives")
     return BoxPredictions(
         boxes=pd.concat(tables, ignore_index=True),
         truth=truth[truth["image"].isin(held_out["image"])].drop(columns="raw").reset_index(drop=True),
@@ -169,13 +170,16 @@ def summarise(
 
 def score_into(cfg: DetectionConfig, out: Path, name: str, trained: Path, run: "Run") -> dict[str, Any]:
     """Evaluate one detector by itself, as a sweep's job does; returns its row of the sweep's table."""
+    from assay.evaluation.proof import reviewers
     from assay.files import fresh_folder, read_json
+    from pipelines.proving import keep_video, look_at_video
 
     predictions = predict_all(cfg, {name: trained})
     run.data(predictions.data)
     scores = score_one(cfg, predictions, name, run)
     with fresh_folder(out) as folder:
         store(cfg, folder, predictions, name, scores=scores, comparison=None, trained=trained, run=run)
+        keep_video(folder, look_at_video(cfg, {name: trained}))
         run.artifact(folder / "report.html")
         for picture in sorted(folder.glob("*.png")):
             run.artifact(picture, "evaluation")
@@ -191,6 +195,8 @@ def score_into(cfg: DetectionConfig, out: Path, name: str, trained: Path, run: "
         "groups": everything["groups"],
         "train_images": info["images"]["train"],
         "hard_negatives": info["images"]["negatives"],
+        "negatives_reviewed_by": reviewers(info.get("negatives") or {}),
+        "taught_images": info["images"].get("taught", 0),
         "epoch": info["best_epoch"],
         "epochs_run": info["epochs_run"],
         **_row(everything, ""),

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,7 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
         "",
         *map(to_markdown, [*sections_of(rows_of(table), pairs, experiments), *read_sections(folder)]),
     ]
-    for more in sorted(folder.glob("routing*.csv")):
-        with atomic_write(stem.with_name(f"{stem.name}-{more.name}")) as temporary:
-            temporary.write_bytes(more.read_bytes())
+    _copy(sorted([*folder.glob("routing*.csv"), *folder.glob("proof.*")]), stem)
     with atomic_write(stem.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join(text), "utf-8")
     return stem.with_suffix(".md")
@@ -113,7 +112,15 @@ def publish_project(name: str, *, build: Path = Path("build"), results: Path = P
         )
     with atomic_write(stem.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join([*text, ""]), "utf-8")
+    _copy(sorted((folder / "evaluation").glob("proof.*")), stem)
     return stem.with_suffix(".md")
+
+
+def _copy(files: Sequence[Path], stem: Path) -> None:
+    """Copy tables that a run wrote to <stem>-<name>."""
+    for path in files:
+        with atomic_write(stem.with_name(f"{stem.name}-{path.name}")) as temporary:
+            temporary.write_bytes(path.read_bytes())
 
 
 def publish_mining(folder: Path, *, results: Path = Path("results")) -> Path:
@@ -162,6 +169,8 @@ def publish_mining(folder: Path, *, results: Path = Path("results")) -> Path:
     text += [f"  {found['quarantined']} clips set aside", "", _markdown(table), ""]
     verifiers = ", ".join(sorted(candidates["verifier"].astype(str).unique())) or "none"
     text += [f"Scores are the frame's own, smoothed; second opinion: {verifiers}.", ""]
+    if (judged := mined / "timeline_metrics.md").is_file():
+        text += [judged.read_text("utf-8"), ""]
     with atomic_write(stem.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join(text), "utf-8")
     return stem.with_suffix(".md")

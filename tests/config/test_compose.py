@@ -74,7 +74,7 @@ def test_every_experiment_file_composes_and_none_is_lost() -> None:
         "conditions": 11,
         "documents": 10,
         "infrastructure": 11,
-        "workzone": 20,
+        "workzone": 23,
     }
 
 
@@ -82,9 +82,8 @@ def test_every_sweep_expands_and_the_graph_knows_those_that_can_be_run() -> None
     import yaml
 
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    assert (
-        len(names("sweep")) == 23
-    )  # the ledger names 20; offline, conditions_ablation and ocr_signs are our own
+    # the ledger names 20; offline, conditions_ablation, ocr_signs, negative_share, cone_negatives are our own
+    assert len(names("sweep")) == 25
     known = {}
     for name in names("sweep"):
         jobs = [cfg for _, cfg in expand_sweep(name, profile="demo", seeds=[0])]  # one: seeds differ anyhow
@@ -112,7 +111,9 @@ def _is_done(cfg: Any) -> bool:
 def _uses_reviews(cfg: Any) -> bool:
     if cfg.task in ("timeline", "ocr"):
         return False
-    return bool(cfg.train.hard_negatives if cfg.task == "detection" else cfg.train.hard_examples.use)
+    if cfg.task == "detection":
+        return bool(cfg.train.hard_negatives or cfg.train.negative_share)
+    return bool(cfg.train.hard_examples.use)
 
 
 def test_the_baseline_is_composed_with_the_same_profile() -> None:

@@ -88,6 +88,8 @@ def workzone(data):
     rows += [("bare", 0, 19, "other_lookalike", 0), ("zone", 0, 19, "work_zone", 1)]
     with (data / "truth_clips.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows(rows)
+    states = {"zone.mp4": {"outside": [[0, 4]], "inside": [[5, 19]]}, "gone.mp4": {"inside": [[0, 9]]}}
+    (data / "workzone_annotations.json").write_text(json.dumps(states))
     write_source(data, project="workzone", kind="sample", note="drawn by a test")
 
 

@@ -160,6 +160,42 @@ def test_model_and_baseline_are_scored_on_the_same_images(done):
     assert "Sample data" in (done.build / "evaluation/report.html").read_text("utf-8")
 
 
+def test_the_proof_stands_beside_the_evaluation_of_work_zones(done):
+    folder = done.build / "evaluation"
+    if done.project != "workzone":
+        assert {path.suffix for path in folder.glob("proof.*")} == {".csv", ".html", ".md", ".png"}
+        assert not (folder / "video.parquet").exists()
+        return
+    table = pd.read_csv(folder / "proof.csv")
+    assert list(table["model"].drop_duplicates()) == ["baseline", "model"]
+    assert {"val images", "test images", "negative video, mined clips"} == set(table["where"])
+    mined = table[(table["where"] == "negative video, mined clips") & (table["at"] == "stated threshold")]
+    assert mined["category"].tolist() == ["other_lookalike"] * 2  # the clip `bare`: 20 frames at 10 a second
+    assert mined["exposure"].tolist() == pytest.approx([20 / 10 / 60] * 2)
+    assert "flatters" in mined["note"].tolist()[1] and mined["note"].isna().tolist()[0]
+    said = (folder / "proof.md").read_text("utf-8")
+    assert "the sample's truth" in said and "-84.6 %" in said.partition("## As published")[2]
+
+
+def test_negatives_keep_category_and_reviewer(done):
+    info = read(done.build / "model/model.json")
+    if not info["images"]["negatives"]:
+        return
+    kept = pd.read_csv(done.build / "model/negatives.csv")
+    assert info["negatives"]["by_kind"] == {"sample-truth": len(kept)}
+    assert kept[["candidate", "category", "reviewer"]].notna().all(axis=None)
+
+
+def test_timelines_are_judged_where_people_marked_states(done):
+    if done.project != "workzone":
+        return
+    report = read(done.build / "dataset/zone_states.json")
+    assert (report["clips"], report["clips_here"]) == (2, 1)
+    found = read(done.build / "candidates/timeline_metrics.json")
+    assert (found["clips"], found["recordings"]) == (1, 1)
+    assert 0 <= found["metrics"]["frame_accuracy"]["value"] <= 1
+
+
 def test_the_export_is_verified_and_asks_for_registration(done):
     found = done.results["export"]["runtimes"]["onnx"]
     assert found["max_score_difference"] <= done.cfg.export.max_score_difference

@@ -188,3 +188,20 @@ def test_the_generator_answers_for_the_candidates_it_knows(tmp_path):
 def test_missing_truth_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"truth\.csv: missing; .*make data"):
         sample_truth(CANDIDATES, tmp_path / "truth.csv")
+
+
+def test_a_models_answer_counts_where_it_is_asked_for_and_a_human_still_beats_it():
+    def settled(*decisions, **how):
+        examples, summary = apply_decisions(
+            CANDIDATES, decisions, images=CANDIDATES, kinds=("human", "model"), **how
+        )
+        return dict(zip(examples["label"], examples["kind"], strict=True)), summary
+
+    labels, summary = settled(says(0, "clean", "model"), sample_data=False)
+    assert labels == {"clean": "model"} and summary["settled_by_kind"] == {"model": 1}
+    assert summary["waiting_for_human"] == 4  # it is still no person's answer
+    later = says(0, "clean", "model", minutes=60)
+    assert settled(says(0, "pit"), later, sample_data=False)[0] == {"pit": "human"}
+    assert settled(says(0, "pit", "sample-truth", minutes=90), later, sample_data=True)[0] == {
+        "clean": "model"
+    }

@@ -16,6 +16,23 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
+class PublishedReduction(Strict):
+    """What a source says of its false positives, as it says it."""
+
+    source: str
+    images: Count
+    before: int = Field(ge=0)
+    false_positives: int = Field(ge=0)
+    change: float = Field(ge=-1, description="relative, of the false positives")
+
+
+class NegativeVideoEvaluation(Strict):
+    """False alarms are counted on the clips that show no object."""
+
+    stride: Count = Field(description="every so many frames are looked at")
+    published: PublishedReduction | None
+
+
 class Project(Strict):
     """What a project is, whatever the experiment."""
 
@@ -25,6 +42,7 @@ class Project(Strict):
     main_metric: str = Field(description="the number the final table shows")
     classes: tuple[str, ...] = Field(min_length=1)
     baseline: str = Field(description="the published baseline: the experiment whose model mines")
+    negative_video: NegativeVideoEvaluation | None = Field(default=None, description="null = no such clips")
 
 
 class Published(BaseModel):
@@ -63,15 +81,20 @@ class Profile(Strict):
     caps: dict[str, dict[str, Annotated[float, Field(gt=0)]]] = Field(
         description="upper bound by task and configuration key"
     )
-    substitute: dict[str, dict[str, str]] = Field(description="smaller stand-in by key and value")
+    substitute: dict[str, dict[str | int, str | int]] = Field(description="smaller stand-in by key and value")
     weights: WeightsPolicy
     scaled: dict[str, Any] = Field(default={}, description="what the profile changed: key -> [from, to]")
 
 
 class Review(Strict):
-    """The labels a reviewer may give a candidate."""
+    """The labels a reviewer may give a candidate, and whose answers training may use."""
 
     labels: tuple[str, ...] = Field(min_length=1)
+    kinds: tuple[Literal["human", "model"], ...] = Field(
+        default=("human",),
+        min_length=1,
+        description="reviewers whose decisions count; model must be asked for, and every table then says so",
+    )
 
 
 class Shared(Strict):

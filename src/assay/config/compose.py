@@ -118,7 +118,7 @@ def expand_sweep(
         ConfigError: no such sweep, or one of its jobs does not compose.
     """
     sweep = read_sweep(name, conf)
-    jobs = []
+    jobs: list[tuple[list[str], Any]] = []
     for experiment in sweep.experiments:
         for variant in ({}, *sweep.variants):
             changes = [f"{key}={json.dumps(value)}" for key, value in variant.items()]
@@ -131,6 +131,10 @@ def expand_sweep(
                     *changes,
                 ]
                 cfg = compose(overrides, requested=requested, conf=conf)
+                if any(
+                    cfg == other for _, other in jobs
+                ):  # a variant that changes nothing of this experiment
+                    continue
                 jobs.append(([*overrides, *requested], cfg))
     return jobs
 

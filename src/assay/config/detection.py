@@ -36,9 +36,18 @@ class DetectorTraining(Strict):
 
     subset: str | None = Field(description="folder of the project's data where it has several; null = all")
     hard_negatives: int = Field(ge=0, description="reviewed images without an object, as empty labels")
+    negative_share: float | None = Field(
+        ge=0,
+        le=0.5,
+        description="of all training images, instead of a number of hard negatives; null = the number",
+    )
+    negative_warning: Fraction = Field(description="a larger share of hard negatives is warned of")
     synthetic: float = Field(ge=0, le=100, description="generated images per real training image")
-    teacher: ExperimentId | None = Field(description="distil from this experiment's detector")
-    dis: float = Field(ge=0, description="weight of the distillation loss, where there is a teacher")
+    teacher: ExperimentId | None = Field(
+        description="its detector's boxes on frames of the clips are further labels; null = none"
+    )
+    teacher_confidence: Fraction = Field(description="the teacher's boxes below this are no labels")
+    teacher_frames: Count = Field(description="so many frames with such a box, at most")
 
     epochs: int = Field(ge=0, description="0 = the starting weights as they come")
     select: Literal["map50", "map50_95", "last"] = Field(
@@ -232,6 +241,9 @@ class ClipMining(Strict):
     flicker: FlickerMining
     skip: FrameSkipping
     scoring: Scoring
+    tolerances: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        description="frames by which a transition may be off, where people marked zone states"
+    )
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "ClipMining":
@@ -276,3 +288,15 @@ class DetectionConfig(Shared):
     evaluate: DetectorEvaluation
     export: DetectorParity
     baseline: DetectorBaseline
+
+    @model_validator(mode="after")
+    def _one_model_before(self) -> "DetectionConfig":
+        if self.model.fine_tune and self.train.teacher:
+            raise ValueError(
+                "model.fine_tune and train.teacher: an experiment goes on from one other; set one to null"
+            )
+        if self.train.hard_negatives and self.train.negative_share is not None:
+            raise ValueError(
+                "train.hard_negatives and train.negative_share both say how many negatives; set one"
+            )
+        return self

@@ -16,25 +16,30 @@ SECONDS_PER_DECISION = 4  # assumed until there are measured ones: one glance an
 
 
 def apply_decisions(
-    candidates: pd.DataFrame, decisions: Sequence[Decision], *, images: pd.DataFrame, sample_data: bool
+    candidates: pd.DataFrame,
+    decisions: Sequence[Decision],
+    *,
+    images: pd.DataFrame,
+    sample_data: bool,
+    kinds: Collection[str] = ("human",),
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Let the latest decision that counts settle each image it was made about.
 
-    Human decisions count always, sample-truth only on sample data, a model's never: it may inform a person, but
-    nothing is trained on it. A decision stays good when its image is no longer among the candidates.
+    Which decisions count: see `settling`. A decision stays good when its image is no longer among the candidates.
 
     Args:
         candidates: what waits for review: candidate, image, label, reason.
         decisions: of all reviewers, in any order.
         images: every image a decision may be about (no validation image): candidate, image, label.
         sample_data: whether the data is the sample.
+        kinds: of reviewers whose decisions count.
 
     Returns:
         The examples (image, candidate, label, was, reason, reviewer, kind, at), sorted by image, and a summary:
         settled, settled_by_kind, labels, relabelled, not_in_data (settled, but no such image is there), and what
         `progress` counts.
     """
-    settled = settling(decisions, sample_data=sample_data)
+    settled = settling(decisions, sample_data=sample_data, kinds=kinds)
     offered = set(candidates["candidate"])
     reasons = dict(zip(candidates["candidate"], candidates["reason"], strict=True))
     rows = [
@@ -97,13 +102,18 @@ def progress(offered: Collection[str], decisions: Sequence[Decision], *, assumed
     }
 
 
-def settling(decisions: Sequence[Decision], *, sample_data: bool) -> dict[str, Decision]:
-    """Candidate id -> the decision that settles it: the latest human one, or sample-truth where none was made.
+def settling(
+    decisions: Sequence[Decision], *, sample_data: bool, kinds: Collection[str] = ("human",)
+) -> dict[str, Decision]:
+    """Candidate id -> the decision that settles it: the latest human one, else a model's, else sample-truth.
+
+    A model's counts only where `kinds` asks for it: as it comes it may inform a person, but nothing is trained on it.
+    Sample-truth counts on sample data only.
 
     What was looked at counts before what was answered with a near-duplicate. A second look confirms or disputes and
     never replaces: what is disputed (see `disputed`), or left unsure by the last who looked, is not settled.
     """
-    counting = ("human", "sample-truth") if sample_data else ("human",)
+    counting = (*kinds, *(["sample-truth"] if sample_data else []))
     open_questions = disputed(decisions)
     settled = {
         candidate: _last(said)
@@ -133,7 +143,8 @@ def _by_candidate(decisions: Sequence[Decision], kinds: Collection[str]) -> dict
 
 def _last(said: list[Decision]) -> Decision:
     """What holds of answers about one candidate; a second look only where there is nothing else."""
-    return sorted(said, key=lambda d: (d.kind == "human", not d.second, not d.covered_by, d.at))[-1]
+    rank = {"sample-truth": 0, "model": 1, "human": 2}
+    return sorted(said, key=lambda d: (rank[d.kind], not d.second, not d.covered_by, d.at))[-1]
 
 
 def sample_truth(candidates: pd.DataFrame, truth: Path) -> list[Decision]:

@@ -6,7 +6,7 @@ zone, but it holds cones, and the published recipe taught its detector to miss t
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,10 +61,11 @@ def apply_box_decisions(
     images: pd.DataFrame,
     classes: Sequence[str],
     sample_data: bool,
+    kinds: Collection[str] = ("human",),
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Let the latest decision that counts say what each image may be used for.
 
-    Which decisions count is as in `assay.review.apply`: human always, sample-truth on sample data, a model's never.
+    Which decisions count: see `assay.review.apply.settling`.
 
     Args:
         candidates: what waits for review: candidate, image, reason.
@@ -73,6 +74,7 @@ def apply_box_decisions(
             (path of the file to train on, `image` if not given) and labelled (boxes that the data set has in it).
         classes: of the project.
         sample_data: whether the data is the sample.
+        kinds: of reviewers whose decisions count.
 
     Returns:
         The examples with `COLUMNS`, sorted by image (`category` is the lookalike a negative was sorted under), and a
@@ -81,7 +83,7 @@ def apply_box_decisions(
     """
     if "split" in images and images["split"].isin(("val", "test")).any():
         raise ValueError("no decision may be about validation or test images: they would be trained on")
-    settled = settling(decisions, sample_data=sample_data)
+    settled = settling(decisions, sample_data=sample_data, kinds=kinds)
     reasons = dict(zip(candidates["candidate"], candidates["reason"], strict=True))
     rows = []
     for image in images.to_dict("records"):
