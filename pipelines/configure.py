@@ -61,7 +61,7 @@ def digests(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_IN_PARTS = ("project", "experiment", "profile", "baseline")
+_IN_PARTS = ("project", "experiment", "profile", "baseline", "evaluate")
 
 
 def sweep_request(name: str) -> dict[str, Any]:
