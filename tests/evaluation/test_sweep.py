@@ -101,3 +101,12 @@ def test_empty_cells_are_no_cells():
 
 def test_numbers_are_told_from_words():
     assert is_number("+1.2 points") and is_number("0.3") and not is_number("undefined") and not is_number("")
+
+
+def test_a_number_without_an_interval_is_drawn_without_one(tmp_path):
+    from math import isnan
+
+    from assay.evaluation.sections import interval_of
+
+    found = interval_of({"map50": 0.25}, "map50")
+    assert found["value"] == 0.25 and isnan(found["low"]) and isnan(found["high"])

@@ -46,7 +46,11 @@ def _with_ends(found: Mapping[str, float], form: str, *, scale: float = 1, unit:
 
 def interval_of(row: Mapping[str, float], name: str, low: str = "", high: str = "") -> dict[str, float]:
     """An interval from three cells of a table's row; the ends are <name>_low and <name>_high unless named."""
-    return {"value": row[name], "low": row[low or f"{name}_low"], "high": row[high or f"{name}_high"]}
+    ends = (
+        row.get(low or f"{name}_low", math.nan),
+        row.get(high or f"{name}_high", math.nan),
+    )  # one group has no interval
+    return {"value": row[name], "low": ends[0], "high": ends[1]}
 
 
 def to_markdown(section: Section) -> str:
