@@ -1,5 +1,6 @@
 """Measured numbers as tables that git keeps: results/<project>/<name>-<profile>-<source>.csv and .md."""
 
+import hashlib
 import re
 import shlex
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
     parts = [
         name,
         run["tags"]["profile"],
-        *changes,
+        *_short(changes),
         source.split()[0],
     ]  # a changed sweep is a table of its own
     stem = results / run["project"] / "-".join(parts)
@@ -56,6 +57,12 @@ def publish_sweep(name: str, *, build: Path = Path("build"), results: Path = Pat
     with atomic_write(stem.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join(text), "utf-8")
     return stem.with_suffix(".md")
+
+
+def _short(changes: list[str]) -> list[str]:
+    """Changes as a part of a file's name; many are named by a digest, the table lists them."""
+    said = "-".join(changes)
+    return changes if len(said) <= 60 else [f"changed-{hashlib.sha256(said.encode()).hexdigest()[:8]}"]
 
 
 def publish_project(name: str, *, build: Path = Path("build"), results: Path = Path("results")) -> Path:
