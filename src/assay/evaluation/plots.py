@@ -1,5 +1,6 @@
 """Pictures of stored predictions and training histories: PNG, 800 pixels wide, colour-blind safe."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -216,10 +217,15 @@ def plot_forest(
                     label="published",
                 )
         axes.set(xlabel=label, yticks=range(len(rows)), ylim=(max(len(rows), 1) - 0.5, -0.5))
-        axes.set_yticklabels([row.name for row in rows])
+        axes.set_yticklabels([_wrapped(row.name) for row in rows])
         axes.grid(visible=False, axis="y")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))  # one entry per label
         drawn.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=3, fontsize=10)
+
+
+def _wrapped(name: str) -> str:
+    """A long name, such as a job's with all its changes, on two lines at most: the axes need the width."""
+    return name if "\n" in name else "\n".join(textwrap.wrap(name, 36, max_lines=2, placeholder=" …"))
 
 
 def _point(
