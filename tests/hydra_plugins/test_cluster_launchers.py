@@ -36,4 +36,4 @@ def test_jobs_run_side_by_side(clustered):
 def test_a_cluster_that_is_not_there_is_one_line(multirun):
     done, _ = multirun("well", n_jobs=1, launcher="ray", more=["hydra.launcher.address=127.0.0.1:1"])
     assert done.returncode != 0
-    assert done.stderr.strip().splitlines()[-1].startswith("assay: LAUNCHER=ray: no Ray cluster answers at")
+    assert done.stderr.strip().splitlines()[-1].startswith("assay: LAUNCHER=ray: 127.0.0.1:1: no Ray cluster")

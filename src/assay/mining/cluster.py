@@ -93,7 +93,7 @@ def on_ray(
             "mine.engine=ray: Ray is not installed; install the extra `assay[ray]`, or leave mine.engine out"
         ) from None
     if address is not None:
-        _answers(address)
+        answers(address, said=f"mine.cluster={address}")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address is None:
@@ -110,17 +110,18 @@ def on_ray(
         ray.shutdown()
 
 
-def _answers(address: str) -> None:
-    """Ray tries for minutes, and says so in a hundred lines; a closed port is seen at once."""
+def answers(address: str, *, said: str) -> None:
+    """Raise UserError, beginning with `said`, where nobody listens at a cluster's address.
+
+    Ray tries for minutes, and says so in a hundred lines; a closed port is seen at once.
+    """
     host, _, port = address.rpartition("//")[2].rpartition(":")
     if not port.isdigit():  # "auto", or a name that Ray knows
         return
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
     except OSError as error:
-        raise UserError(
-            f"mine.cluster={address}: no Ray cluster answers there ({error.strerror or error})"
-        ) from None
+        raise UserError(f"{said}: no Ray cluster answers there ({error.strerror or error})") from None
 
 
 def _engine(

@@ -49,17 +49,19 @@ class RayLauncher(Launcher):
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray
 
+        from assay.errors import UserError
+        from assay.mining.cluster import answers
+
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self.address is None:
             here = self.n_jobs * self.needs["num_cpus"]
             ray.init(num_cpus=here, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
         else:
             try:
+                answers(self.address, said=f"LAUNCHER=ray: {self.address}")
                 ray.init(address=self.address, **quiet)
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                raise SystemExit(
-                    f"assay: LAUNCHER=ray: no Ray cluster answers at {self.address} ({error})"
-                ) from None
+            except (UserError, ConnectionError, ValueError, RuntimeError) as error:
+                raise SystemExit(f"assay: {error}") from None
         try:
             # not tried again by itself: the same `make sweep` runs what is missing, and says so
             task = ray.remote(_run).options(max_retries=0, **self.needs)
