@@ -2,8 +2,7 @@
 
 For a project it writes resolved/<project>.yaml, which every stage of the graph reads, and a digest of each of its
 sections as .json, which DVC compares: it reads that file for every stage, and the whole would take it seconds.
-`sweep=<name>` writes
-resolved/sweeps/<name>.yaml instead: the configuration of every job, with the profile, seeds and
+`sweep=<name>` writes resolved/sweeps/<name>.yaml instead: the configuration of every job, with the profile, seeds and
 changes that sweeps/request/<name>.yaml asks for.
 """
 
@@ -25,9 +24,8 @@ def main(arguments: list[str]) -> None:
     """Write the resolved configuration that `arguments` (Hydra overrides, or sweep=<name>) select."""
     if arguments[0].startswith("sweep="):
         if len(arguments) > 1:
-            raise UserError(
-                f"{' '.join(arguments[1:])}: a sweep's profile, seeds and changes come from `make sweep`"
-            )
+            said = " ".join(arguments[1:])
+            raise UserError(f"{said}: a sweep's profile, seeds and changes come from `make sweep`")
         name = arguments[0].removeprefix("sweep=")
         request = sweep_request(name)
         jobs = expand_sweep(name, **request)
