@@ -29,10 +29,8 @@ def main(arguments: list[str]) -> None:
         name = arguments[0].removeprefix("sweep=")
         request = sweep_request(name)
         jobs = expand_sweep(name, **request)
-        text = yaml.safe_dump(
-            [{"overrides": overrides, "config": cfg.model_dump(mode="json")} for overrides, cfg in jobs],
-            sort_keys=False,
-        )
+        listed = [{"overrides": overrides, "config": cfg.model_dump(mode="json")} for overrides, cfg in jobs]
+        text = yaml.safe_dump(listed, sort_keys=False)
         target, said = Path(f"resolved/sweeps/{name}.yaml"), f"{len(jobs)} jobs, {request['profile']} profile"
     else:
         cfg = compose(arguments)
