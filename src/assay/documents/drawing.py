@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from assay.data.drawing import draw_captioned
 from assay.data.images import Pixels
 from assay.data.pages import LOCK, open_pdf
 
@@ -32,22 +33,16 @@ def caption(mark: Mapping[str, Any]) -> str:
 
 def draw_page(picture: Pixels, marks: Sequence[Mapping[str, Any]]) -> Pixels:
     """A copy of uint8 (H, W, 3) RGB with the marks' boxes and captions, by supervision."""
-    import supervision as sv
-
-    drawn = np.ascontiguousarray(picture[..., ::-1])  # supervision draws as OpenCV does: BGR
     width = max(round(max(picture.shape[:2]) / 600), 1)
-    for label in dict.fromkeys(mark["label"] for mark in marks):
-        some = [mark for mark in marks if mark["label"] == label]
-        there = sv.Detections(
-            xyxy=np.array([mark["box"] for mark in some], float), class_id=np.zeros(len(some), int)
-        )
-        colour = sv.Color(*colour_of(label))
-        drawn = sv.BoxAnnotator(color=colour, thickness=width).annotate(drawn, there)
-        writer = sv.LabelAnnotator(
-            color=colour, text_scale=width / 5, text_thickness=1, text_padding=2 * width
-        )
-        drawn = writer.annotate(drawn, there, labels=[caption(mark) for mark in some])
-    return np.ascontiguousarray(drawn[..., ::-1])
+    return draw_captioned(
+        picture,
+        [mark["box"] for mark in marks],
+        [caption(mark) for mark in marks],
+        [colour_of(mark["label"]) for mark in marks],
+        width=width,
+        text_scale=width / 5,
+        padding=2 * width,
+    )
 
 
 def annotated_pdf(content: bytes, pages: Sequence[Mapping[str, Any]]) -> bytes:

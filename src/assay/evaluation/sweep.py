@@ -1,6 +1,6 @@
 """What a sweep's page and its published table say, from the rows of table.csv and the comparisons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -89,16 +89,31 @@ def sections_of(
             rows, pairs, experiments
         )
         return found
-    seeds = seeds_section(rows, _SEEDS)
-    failures, choices = failures_section(rows), choices_section(rows)
-    return [
+    return with_rows(
         jobs_section(rows),
-        *([failures] if failures.rows else []),
-        *([choices] if choices.rows else []),
-        *([seeds] if seeds else []),
-        *([experiments_section(experiments, rows)] if experiments else []),
-        *([pairs_section(pairs, rows)] if pairs else []),
-    ]
+        failures_section(rows),
+        choices_section(rows),
+        seeds_section(rows, _SEEDS),
+        experiments_section(experiments, rows) if experiments else None,
+        pairs_section(pairs, rows) if pairs else None,
+    )
+
+
+def with_rows(*sections: Section | None) -> list[Section]:
+    """Those of a page's sections that have something to say."""
+    return [section for section in sections if section and section.rows]
+
+
+def job_lines(
+    rows: Sequence[Row], header: Sequence[str], cells: Callable[[Row], list[str]]
+) -> list[list[str]]:
+    """A line per job for a table with `header`: its name, how it ended and, where that was well, its `cells`."""
+    lines = []
+    for row in rows:
+        good = row["status"] == "ok"
+        line = [str(row["job"]), ending(row) if good else row["status"], *(cells(row) if good else [])]
+        lines.append([*line, *[""] * (len(header) - len(line))])
+    return lines
 
 
 def forest_of(rows: Sequence[Row]) -> "tuple[str, list[ForestRow]]":
@@ -131,26 +146,24 @@ def task_of(rows: Sequence[Row]) -> str:
 
 def jobs_section(rows: Sequence[Row]) -> Section:
     """One line per job: both choices of the epoch, each on all images and without leaks."""
-    shown = []
-    for row in rows:
-        cells = [str(row["job"]), ending(row) if row["status"] == "ok" else row["status"]]
-        if row["status"] == "ok":
-            cells += [
-                row["weights"],
-                share(interval_of(row, "accuracy", "low", "high")),
-                f"{100 * row['without_leaks']:.1f} %",
-                share(interval_of(row, "as_published")),
-                f"{100 * row['as_published_without_leaks']:.1f} %",
-                published_text(row),
-            ]
-        shown.append([*cells, *[""] * (len(JOBS) - len(cells))])
+
+    def cells(row: Row) -> list[str]:
+        return [
+            row["weights"],
+            share(interval_of(row, "accuracy", "low", "high")),
+            f"{100 * row['without_leaks']:.1f} %",
+            share(interval_of(row, "as_published")),
+            f"{100 * row['as_published_without_leaks']:.1f} %",
+            published_text(row),
+        ]
+
     return Section(
         "Every job",
         "Accuracy with 95 % intervals (Wilson). Clean: the epoch is the best on training images kept back. As published: "
         "it is the best on the very images reported, as the source chose it, so a published number stands beside that "
         "one. Without leaks: without the images that equal a training image.",
         JOBS,
-        shown,
+        job_lines(rows, JOBS, cells),
     )
 
 

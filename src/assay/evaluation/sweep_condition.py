@@ -18,33 +18,30 @@ def sections_of(
     rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]
 ) -> list[Section]:
     """Everything the sweep has to say, in the order of its page."""
-    seeds, failures = sweep.seeds_section(rows, SEEDS), sweep.failures_section(rows)
-    return [
+    return sweep.with_rows(
         jobs_section(rows),
-        *([failures] if failures.rows else []),
-        *([seeds] if seeds else []),
-        *([sweep.experiments_section(experiments, rows, of="accuracies")] if experiments else []),
-        *([sweep.pairs_section(pairs, rows, of="")] if pairs else []),
-    ]
+        sweep.failures_section(rows),
+        sweep.seeds_section(rows, SEEDS),
+        sweep.experiments_section(experiments, rows, of="accuracies") if experiments else None,
+        sweep.pairs_section(pairs, rows, of="") if pairs else None,
+    )
 
 
 def jobs_section(rows: Sequence[Row]) -> Section:
     """One line per job, on the test instances as normal or conditional."""
-    shown = []
-    for row in rows:
-        cells = [str(row["job"]), sweep.ending(row) if row["status"] == "ok" else row["status"]]
-        if row["status"] == "ok":
-            cells += [
-                row["backbone"],
-                row["weights"],
-                share(interval_of(row, "accuracy", "low", "high")),
-                f"{100 * row['without_leaks']:.1f} %",
-                share(interval_of(row, "balanced_accuracy")),
-                f"{100 * row['own_classes']:.1f} %" if "own_classes" in row else "",
-                f"{100 * row['type_alone']:.1f} %",
-                sweep.published_text(row),
-            ]
-        shown.append([*cells, *[""] * (len(JOBS) - len(cells))])
+
+    def cells(row: Row) -> list[str]:
+        return [
+            row["backbone"],
+            row["weights"],
+            share(interval_of(row, "accuracy", "low", "high")),
+            f"{100 * row['without_leaks']:.1f} %",
+            share(interval_of(row, "balanced_accuracy")),
+            f"{100 * row['own_classes']:.1f} %" if "own_classes" in row else "",
+            f"{100 * row['type_alone']:.1f} %",
+            sweep.published_text(row),
+        ]
+
     return Section(
         "Every job",
         "Accuracy on the test instances as normal or conditional, 95 % intervals (Wilson); finer classes are summed to "
@@ -52,5 +49,5 @@ def jobs_section(rows: Sequence[Row]) -> Section:
         "training. Object's type alone: the accuracy of always giving the type's more frequent training label, which "
         "takes no picture.",
         JOBS,
-        shown,
+        sweep.job_lines(rows, JOBS, cells),
     )

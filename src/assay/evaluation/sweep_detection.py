@@ -22,7 +22,6 @@ def sections_of(
     rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]
 ) -> list[Section]:
     """Everything the sweep has to say, in the order of its page; one table of comparisons per split."""
-    seeds, failures = sweep.seeds_section(rows, SEEDS), sweep.failures_section(rows)
     splits = list(dict.fromkeys(pair["split"] for pair in [*experiments, *pairs]))
     several = [
         sweep.experiments_section(
@@ -41,26 +40,25 @@ def sections_of(
         if (found := [pair for pair in pairs if pair["split"] == split])
         for section in (pairs_section, shown_section)
     ]
-    return [
+    return sweep.with_rows(
         jobs_section(rows),
-        *([failures] if failures.rows else []),
-        *(section for section in (learnt_section(rows), rates_section(rows)) if section.rows),
-        *([seeds] if seeds else []),
+        sweep.failures_section(rows),
+        learnt_section(rows),
+        rates_section(rows),
+        sweep.seeds_section(rows, SEEDS),
         *several,
         *compared,
-    ]
+    )
 
 
 def jobs_section(rows: Sequence[Row]) -> Section:
     """One line per job: its mean average precision."""
-    shown = []
-    for row in rows:
-        cells = [str(row["job"]), sweep.ending(row) if row["status"] == "ok" else row["status"]]
-        if row["status"] == "ok":
-            names = ("map50", "without_leaks_map50", "map50_95", *(["test_map50"] if "test_n" in row else []))
-            cells += [share(_interval(row, name)) for name in names]
-            cells += [*[""] * (6 - len(cells)), sweep.published_text(row)]
-        shown.append([*cells, *[""] * (len(JOBS) - len(cells))])
+
+    def cells(row: Row) -> list[str]:
+        names = ("map50", "without_leaks_map50", "map50_95", *(["test_map50"] if "test_n" in row else []))
+        found = [share(_interval(row, name)) for name in names]
+        return [*found, *[""] * (4 - len(found)), sweep.published_text(row)]
+
     split = next((row["split"] for row in rows if "split" in row), "val")
     return Section(
         "Every job",
@@ -69,7 +67,7 @@ def jobs_section(rows: Sequence[Row]) -> Section:
         "it: numbers on them flatter, those on test do not. Without leaks: without the images that equal a training "
         "image.",
         JOBS,
-        shown,
+        sweep.job_lines(rows, JOBS, cells),
     )
 
 

@@ -17,37 +17,34 @@ def sections_of(
     rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]
 ) -> list[Section]:
     """Everything the sweep has to say, in the order of its page."""
-    seeds, failures = sweep.seeds_section(rows, SEEDS), sweep.failures_section(rows)
-    return [
+    return sweep.with_rows(
         jobs_section(rows),
-        *([failures] if failures.rows else []),
-        *([seeds] if seeds else []),
-        *([sweep.experiments_section(experiments, rows, of="accuracies")] if experiments else []),
-        *([pairs_section(pairs, rows, things="signs", groups="texts", of="accuracy")] if pairs else []),
-    ]
+        sweep.failures_section(rows),
+        sweep.seeds_section(rows, SEEDS),
+        sweep.experiments_section(experiments, rows, of="accuracies") if experiments else None,
+        pairs_section(pairs, rows, things="signs", groups="texts", of="accuracy") if pairs else None,
+    )
 
 
 def jobs_section(rows: Sequence[Row]) -> Section:
     """One line per job."""
-    shown = []
-    for row in rows:
-        cells = [str(row["job"]), sweep.ending(row) if row["status"] == "ok" else row["status"]]
-        if row["status"] == "ok":
-            cells += [
-                share(interval_of(row, "accuracy", "low", "high")),
-                share(interval_of(row, "read_accuracy")),
-                share(interval_of(row, "read_share")),
-                share(interval_of(row, "character_errors")),
-                share(interval_of(row, "recall_work_zone")),
-                share(interval_of(row, "precision_work_zone")),
-                f"{100 * row['majority_share']:.1f} %",
-            ]
-        shown.append([*cells, *[""] * (len(JOBS) - len(cells))])
+
+    def cells(row: Row) -> list[str]:
+        return [
+            share(interval_of(row, "accuracy", "low", "high")),
+            share(interval_of(row, "read_accuracy")),
+            share(interval_of(row, "read_share")),
+            share(interval_of(row, "character_errors")),
+            share(interval_of(row, "recall_work_zone")),
+            share(interval_of(row, "precision_work_zone")),
+            f"{100 * row['majority_share']:.1f} %",
+        ]
+
     return Section(
         "Every job",
         "A sign is told to be a work zone's or another from its recognised text alone. 95 % intervals of a "
         "bootstrap that draws whole texts, as one text is on several signs. Characters wrong: edit distance over the "
         "length of the true text, without blanks. A sign without a text counts as told to be the other kind.",
         JOBS,
-        shown,
+        sweep.job_lines(rows, JOBS, cells),
     )

@@ -19,36 +19,29 @@ def sections_of(
     rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]
 ) -> list[Section]:
     """Everything the sweep has to say, in the order of its page."""
-    seeds, failures, states = (
-        sweep.seeds_section(rows, SEEDS),
+    return sweep.with_rows(
+        jobs_section(rows),
         sweep.failures_section(rows),
         recall_section(rows),
+        sweep.seeds_section(rows, SEEDS),
+        sweep.experiments_section(experiments, rows, of="frame accuracies") if experiments else None,
+        pairs_section(pairs, rows) if pairs else None,
     )
-    return [
-        jobs_section(rows),
-        *([failures] if failures.rows else []),
-        *([states] if states.rows else []),
-        *([seeds] if seeds else []),
-        *([sweep.experiments_section(experiments, rows, of="frame accuracies")] if experiments else []),
-        *([pairs_section(pairs, rows)] if pairs else []),
-    ]
 
 
 def jobs_section(rows: Sequence[Row]) -> Section:
     """One line per job."""
-    shown = []
-    for row in rows:
-        cells = [str(row["job"]), sweep.ending(row) if row["status"] == "ok" else row["status"]]
-        if row["status"] == "ok":
-            cells += [
-                row["reads"],
-                row["clip"],
-                share(interval_of(row, "accuracy", "low", "high")),
-                _share(row, "balanced_accuracy"),
-                f"{100 * row['majority_share']:.1f} %",
-                sweep.published_text(row),
-            ]
-        shown.append([*cells, *[""] * (len(JOBS) - len(cells))])
+
+    def cells(row: Row) -> list[str]:
+        return [
+            row["reads"],
+            row["clip"],
+            share(interval_of(row, "accuracy", "low", "high")),
+            _share(row, "balanced_accuracy"),
+            f"{100 * row['majority_share']:.1f} %",
+            sweep.published_text(row),
+        ]
+
     good = next((row for row in rows if row["status"] == "ok"), None)
     of = f"{good['n']:.0f} frames of {good['groups']:.0f} recordings" if good else "the frames"
     return Section(
@@ -57,7 +50,7 @@ def jobs_section(rows: Sequence[Row]) -> Section:
         "of a bootstrap that draws whole recordings. Most frequent state: the accuracy of always saying it. Second "
         "opinion: sample_clip is a small CLIP taught from the labelled frames' captions, not OpenAI's.",
         JOBS,
-        shown,
+        sweep.job_lines(rows, JOBS, cells),
     )
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from assay.data.drawing import draw_captioned
 from assay.data.images import Pixels
 
 # Okabe and Ito's colours: told apart by people who see red and green alike
@@ -27,20 +26,16 @@ def colour_of(condition: str) -> tuple[int, int, int]:
 
 def draw(picture: Pixels, objects: Sequence[Mapping[str, Any]]) -> Pixels:
     """A copy of uint8 (H, W, 3) RGB with each object's box, "rock toe 0.83: damaged 0.91" beside it."""
-    import supervision as sv
-
-    drawn = np.ascontiguousarray(picture[..., ::-1])  # supervision draws as OpenCV does: BGR
     width = max(round(max(picture.shape[:2]) / 400), 1)
-    for condition in dict.fromkeys(one["condition"] for one in objects):
-        some = [one for one in objects if one["condition"] == condition]
-        there = sv.Detections(
-            xyxy=np.array([one["box"] for one in some], float), class_id=np.zeros(len(some), int)
-        )
-        colour = sv.Color(*colour_of(condition))
-        drawn = sv.BoxAnnotator(color=colour, thickness=width).annotate(drawn, there)
-        writer = sv.LabelAnnotator(color=colour, text_scale=0.3 * width, text_thickness=1, text_padding=2)
-        drawn = writer.annotate(drawn, there, labels=[caption(one) for one in some])
-    return np.ascontiguousarray(drawn[..., ::-1])
+    return draw_captioned(
+        picture,
+        [one["box"] for one in objects],
+        [caption(one) for one in objects],
+        [colour_of(one["condition"]) for one in objects],
+        width=width,
+        text_scale=0.3 * width,
+        padding=2,
+    )
 
 
 def caption(one: Mapping[str, Any]) -> str:
