@@ -112,3 +112,14 @@ def test_the_shipped_ledger_holds_every_experiment_of_cherry():
     ledger = read_ledger("cherry", CONF)
     assert sorted(row.experiment.id for row in ledger.rows) == shipped_names()
     assert (ledger.images, round(ledger.majority * ledger.images)) == (1226, 660)
+
+
+def test_one_epoch_leaves_nothing_to_choose(conf, results):
+    short = {"accuracy": 0.6, "as_published": 0.6, "without_leaks": 0.59}
+    rows = ({}, short | {"comparable": "no: random weights, train.epochs 30 -> 1"})
+    table(results, *rows, short | {"comparable": "no: train.epochs 30 -> 12", "as_published": 0.61})
+    told = dict(learnt(read_ledger("cherry", conf), read_tables(results / "cherry")).rows)
+    (found,) = [says for title, says in told.items() if title.startswith("choosing the epoch")]
+    assert found.startswith("mean of 2 measured rows")
+    (leaks,) = [says for title, says in told.items() if title.startswith("leaving out")]
+    assert leaks.startswith("mean of 3 measured rows")

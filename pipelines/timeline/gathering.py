@@ -16,11 +16,11 @@ SCORING = ("pipelines/timeline/scoring.py",)
 
 def data_of(cfg: TimelineConfig) -> list[Path]:
     """The files that stand for all that training reads; clips.csv holds a hash of every clip."""
-    from assay.data.zone_states import ANNOTATIONS
+    from assay.data.zone_annotations import FILES
 
     build = Path(cfg.build)
     listed = [build / f"dataset/{name}" for name in ("clips.csv", "manifest.parquet", "boxes.parquet")]
-    return [*listed, build / "baseline/model.json", *sorted(Path(cfg.data).glob(ANNOTATIONS))]
+    return [*listed, build / "baseline/model.json", *sorted(Path(cfg.data).glob(FILES))]
 
 
 def published(cfg: TimelineConfig) -> float | None:

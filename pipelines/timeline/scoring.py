@@ -1,5 +1,6 @@
 """Tell the state of every annotated frame, by a network that learnt from other recordings, and score it."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,8 @@ def score_into(cfg: TimelineConfig, out: Path, name: str, trained: Path, run: Ru
     """Evaluate one model by itself, as a sweep's job does; returns its row of the sweep's table."""
     from assay.evaluation.classification import flat
     from assay.evaluation.frames import score_frames
+    from assay.evaluation.timeline_report import write_timeline_metrics
+    from pipelines.timeline.signals import clips_of
     from assay.evaluation.predictions import write_predictions
     from assay.files import fresh_folder, read_json, write_json
 
@@ -77,11 +80,20 @@ def score_into(cfg: TimelineConfig, out: Path, name: str, trained: Path, run: Ru
     everything = scores["all"]
     for metric, value in flat(everything).items():
         run.metric(metric, value)
+    counts = counts_of(rows, clips_of(cfg)[1], tolerances=cfg.mine.tolerances)
     with fresh_folder(out) as folder:
         write_predictions(folder / "predictions.parquet", predictions)
         write_json(folder / "metrics.json", scores)
+        along = write_timeline_metrics(
+            folder,
+            counts,
+            tolerances=cfg.mine.tolerances,
+            draws=cfg.evaluate.bootstrap_draws,
+            seed=cfg.seed,
+        )["metrics"]
         _draw(cfg, folder, predictions, name, scores=scores, info=info)
         run.artifact(folder / "report.html")
+        run.artifact(folder / "timeline_metrics.md", "evaluation")
         for picture in sorted(folder.glob("*.png")):
             run.artifact(picture, "evaluation")
     return {
@@ -100,10 +112,47 @@ def score_into(cfg: TimelineConfig, out: Path, name: str, trained: Path, run: Ru
             for state in STATES
             for key, value in _cells(f"recall_{state}", everything["recall"][state]).items()
         },
+        **{
+            key: value
+            for metric, interval in along.items()
+            if metric != "frame_accuracy"
+            for key, value in _cells(
+                metric, {end: np.nan if at is None else at for end, at in interval.items()}
+            ).items()
+        },
         "without_leaks": scores["without_leaks"]["accuracy"]["value"],
         "majority_share": everything["majority"]["share"],
         "collapsed": everything["collapsed"] and f"every frame is called {everything['collapsed']}",
     }
+
+
+def counts_of(
+    rows: "pd.DataFrame", marked: Mapping[str, "np.ndarray"], *, tolerances: Sequence[int]
+) -> "pd.DataFrame":
+    """What `timeline.count_clip` counts, one row per clip: clip, recording and the counts.
+
+    A state that was told stays until the next frame that was looked at.
+
+    Args:
+        rows: of `Predictions.of`, the frame's number at the end of `image`.
+        marked: clip -> state of each of its frames.
+        tolerances: of transitions, frames.
+    """
+    import pandas as pd
+
+    from assay.evaluation.classification import decide
+    from assay.evaluation.timeline import count_clip, every_frame
+
+    parts = rows["image"].str.rpartition("_f")
+    told = rows.assign(
+        clip=parts[0], frame=parts[2].astype(int), said=np.array(STATES)[decide(rows, STATES).decided]
+    )
+    counts = []
+    for (clip, recording), one in told.groupby(["clip", "group"], sort=True):
+        said = every_frame(dict(zip(one["frame"], one["said"], strict=True)), len(marked[clip]))
+        found = count_clip(said, list(marked[clip]), tolerances=tolerances)
+        counts.append({"clip": clip, "recording": recording, **found})
+    return pd.DataFrame(counts)
 
 
 def _cells(name: str, found: dict[str, float], *, plain: str | None = None) -> dict[str, float]:

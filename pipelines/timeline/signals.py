@@ -32,7 +32,6 @@ def clips_of(cfg: TimelineConfig) -> "tuple[pd.DataFrame, dict[str, np.ndarray]]
 
     from assay.data.classification import read_manifest
     from assay.data.workzone import recording
-    from assay.data.zone_states import annotated_clips
 
     dataset = Path(cfg.build) / "dataset"
     clips = pd.read_csv(dataset / "clips.csv", dtype={"clip": str})
@@ -42,6 +41,36 @@ def clips_of(cfg: TimelineConfig) -> "tuple[pd.DataFrame, dict[str, np.ndarray]]
     seen = {recording(Path(name).stem.rpartition("_f")[0]) for name in learnt}
     rows = clips[clips["clip"].isin(states)].sort_values("clip", ignore_index=True)
     return rows.assign(leak=rows["recording"].isin(seen)), states
+
+
+def annotated_clips(data: Path, clips: "pd.DataFrame") -> "dict[str, np.ndarray]":
+    """Clip -> state of each of its frames ("" where nobody said), of those clips that have any.
+
+    Args:
+        data: the folder data/workzone, with its annotation files.
+        clips: clip and frames, as clips.csv lists the readable ones.
+
+    Raises:
+        UserError: fewer than two recordings have states, or an annotation file is damaged.
+    """
+    import numpy as np
+
+    from assay.data.zone_annotations import FILES, read_annotations
+    from assay.evaluation.timeline import states_of
+
+    frames = dict(zip(clips["clip"], clips["frames"].astype(int), strict=True))
+    table, _ = read_annotations(data, clips)
+    here = table[table["clip"].isin(frames)]
+    if (recordings := here["recording"].nunique()) < 2:
+        raise UserError(
+            f"{data}: {recordings} of {len(frames)} clips have zone states; what tells states along a clip needs two "
+            f"recordings at least: name the clips of videos/ in {FILES.replace('*', '')}"
+        )
+    spans = {clip: part[["start", "end", "state"]] for clip, part in here.groupby("clip", sort=True)}
+    return {
+        str(clip): np.array(states_of(part.itertuples(index=False, name=None), frames[str(clip)]))
+        for clip, part in spans.items()
+    }
 
 
 def signals(cfg: TimelineConfig, clips: "pd.DataFrame") -> "tuple[dict[str, Signals], dict[str, Any]]":

@@ -146,6 +146,9 @@ def test_networks_that_saw_other_recordings_are_compared_with_the_rules(drives):
     )  # 11 said frames of each
     assert row["accuracy"] == pytest.approx(1 - 7 / 66)  # one clip's seven frames inside
     assert row["reads"] == "the rules' smoothed score and gate" and row["collapsed"] is None
+    # three zones and their beginnings were marked, the rules miss the one of clip_1, and are exact in the others
+    assert (row["event_precision"], row["event_recall"]) == (1, pytest.approx(2 / 3))
+    assert (row["transition_precision_0"], row["transition_recall_30"]) == (1, pytest.approx(2 / 3))
     changes = ("train.epochs=40", "train.max_clips=5", "train.folds=3", "model.hidden=8", "model.window=4")
     lstm, info, row = job(drives, "temporal seed 0", of("workzone", "temporal", *changes))
     assert sorted(name for fold in info["folds"] for name in fold) == [f"clip_{k}" for k in range(6)]

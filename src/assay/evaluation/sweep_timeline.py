@@ -23,6 +23,7 @@ def sections_of(
         jobs_section(rows),
         sweep.failures_section(rows),
         recall_section(rows),
+        events_section(rows),
         sweep.seeds_section(rows, SEEDS),
         sweep.experiments_section(experiments, rows, of="frame accuracies") if experiments else None,
         pairs_section(pairs, rows) if pairs else None,
@@ -65,6 +66,28 @@ def recall_section(rows: Sequence[Row]) -> Section:
         if row["status"] == "ok"
     ]
     return Section("Share of each state's frames that is found", header=("job", *STATES), rows=shown)
+
+
+def events_section(rows: Sequence[Row]) -> Section:
+    """Which runs inside a work zone are found, and which changes of state, by how many frames they may be off."""
+    good = [row for row in rows if row["status"] == "ok"]
+    prefix = "transition_recall_"
+    tolerances = sorted(
+        {int(key.removeprefix(prefix)) for row in good for key in row if key.removeprefix(prefix).isdigit()}
+    )
+    header = ["job", "events right", "events found"]
+    names = ["event_precision", "event_recall"]
+    for frames in tolerances:
+        header += [f"changes right within {frames} frames", f"changes found within {frames} frames"]
+        names += [f"transition_precision_{frames}", f"transition_recall_{frames}"]
+    return Section(
+        "Events and changes of state",
+        "An event is a run of frames inside; one that is told is right, and one that was marked is found, when it meets "
+        "one of the other side. A change is right when the same one was marked so many frames away at most. Intervals "
+        "draw whole recordings.",
+        header,
+        [[sweep.named(row), *(_share(row, name) if name in row else "" for name in names)] for row in good],
+    )
 
 
 def _share(row: Row, name: str) -> str:

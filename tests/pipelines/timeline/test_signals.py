@@ -3,8 +3,8 @@ import json
 import pandas as pd
 import pytest
 
-from assay.data.zone_states import annotated_clips
 from assay.errors import UserError
+from pipelines.timeline.signals import annotated_clips
 
 CLIPS = pd.DataFrame({"clip": ["a", "b", "c"], "frames": [5, 4, 3], "recording": ["a", "b", "c"]})
 
