@@ -68,10 +68,10 @@ def score_into(cfg: TimelineConfig, out: Path, name: str, trained: Path, run: Ru
     """Evaluate one model by itself, as a sweep's job does; returns its row of the sweep's table."""
     from assay.evaluation.classification import flat
     from assay.evaluation.frames import score_frames
-    from assay.evaluation.timeline_report import write_timeline_metrics
-    from pipelines.timeline.signals import clips_of
     from assay.evaluation.predictions import write_predictions
+    from assay.evaluation.timeline_report import write_timeline_metrics
     from assay.files import fresh_folder, read_json, write_json
+    from pipelines.timeline.signals import clips_of
 
     predictions, info = predict_all(cfg, name, trained), read_json(trained / "model.json")
     run.data(predictions.data)
