@@ -149,8 +149,8 @@ def counts_of(
     )
     counts = []
     for (clip, recording), one in told.groupby(["clip", "group"], sort=True):
-        said = every_frame(dict(zip(one["frame"], one["said"], strict=True)), len(marked[clip]))
-        found = count_clip(said, list(marked[clip]), tolerances=tolerances)
+        said = every_frame(dict(zip(one["frame"], one["said"], strict=True)), len(marked[str(clip)]))
+        found = count_clip(said, list(marked[str(clip)]), tolerances=tolerances)
         counts.append({"clip": clip, "recording": recording, **found})
     return pd.DataFrame(counts)
 
