@@ -82,6 +82,8 @@ def test_a_crop_is_the_box_rounded_outwards(run):
         ({"image": "photos/none.png"}, "photos/none.png"),
         ({"image": "photos/torn.png"}, "photo: truncated"),
         ({"image": "photos/void.png"}, "photo: empty file"),
+        ({"image": "photos/dot.png"}, "photo: too small: 1x1 pixels"),
+        ({"image": "photos/huge.png"}, "photo: too large: a decompression bomb"),
         # condition says damaged, label says 0: nobody knows which is right
         ({"condition": "damaged"}, "contradicts"),
     ],
@@ -90,11 +92,21 @@ def test_a_bad_row_is_set_aside_and_the_rest_goes_on(run, bad, reason):
     whole = (run.data / "photos/p0.png").read_bytes()
     (run.data / "photos/torn.png").write_bytes(whole[: len(whole) // 2])
     (run.data / "photos/void.png").write_bytes(b"")
+    Image.new("1", (1, 1)).save(run.data / "photos/dot.png")
+    Image.new("1", (20_000, 20_000)).save(run.data / "photos/huge.png")
     counts, out = run(row("photos/p0.png") | {k: v for k, v in bad.items() if k != "box"} | box_of(bad))
     assert counts["quarantined"] == 1 and counts["instances"] == 6
     ((where, why),) = quarantined(out)
     assert reason in why and where
     assert reason.split()[0] in (out / "report.html").read_text()
+
+
+def test_a_box_of_less_than_a_pixel_is_cut_as_one_and_counted(run):
+    counts, out = run(row("photos/p0.png", box=(0.5, 0.2, 0.5001, 0.7)))
+    manifest = read_manifest(out)
+    assert counts["boxes_below_a_pixel"] == 1 and counts["instances"] == 7
+    with Image.open(out / manifest["crop"].iloc[-1]) as crop:
+        assert crop.size == (1, 20)
 
 
 def box_of(bad):

@@ -91,7 +91,7 @@ IMAGE, LABEL = "merged/train/images/b.jpg", "merged/train/labels/b.txt"
         ({IMAGE: picture(), LABEL: "0 0.1 0.1 0.9 0.9 0.1 0.1"}, IMAGE, "a polygon of 2 points"),
         ({IMAGE: picture()}, IMAGE, "no label file"),
         ({LABEL: "0 0.5 0.5 0.1 0.1"}, LABEL, "a label file without its image"),
-        ({IMAGE: picture(101, 20), LABEL: ""}, IMAGE, "101x20 pixels; the longest side allowed is 100"),
+        ({IMAGE: picture(101, 20), LABEL: ""}, IMAGE, "too large: 101x20 pixels, at most 100 a side"),
         ({IMAGE: b"", LABEL: ""}, IMAGE, "empty file"),
         ({IMAGE: b"a text", LABEL: ""}, IMAGE, "not an image"),
         ({IMAGE[:-4]: picture(), LABEL: ""}, IMAGE[:-4], "not an image file: no suffix"),

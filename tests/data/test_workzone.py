@@ -97,7 +97,7 @@ def test_images_that_are_none(data):
     (data / "cones/train/labels/alone.txt").write_text("")
     assert _reasons(data) == {
         "cones/train/images/cut.jpg": "truncated",
-        "cones/train/images/huge.png": "too large: 501x4 px, at most 500 a side",
+        "cones/train/images/huge.png": "too large: 501x4 pixels, at most 500 a side",
         "cones/train/images/notes.md": "not an image: the name ends in .md",
         "cones/train/images/same.png": "same.jpg has the same label file",
         "cones/train/labels/alone.txt": "no image of this name",

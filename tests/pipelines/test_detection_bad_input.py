@@ -57,6 +57,8 @@ LINES = {
     "not a number": ("0 0.5 nan 0.1 0.1", "line 1: nan among its numbers"),
     "second line": ("0 0.5 0.5 0.1 0.1\n1 0.5 0.5 0.1", "line 2: 4 numbers"),
     "unknown class": ("7 0.5 0.5 0.1 0.1", "unknown class id 7 of 4"),
+    "six numbers": ("0 0.5 0.5 0.1 0.1 0.9", "line 1: 6 numbers; a box has 5"),
+    "class after the last": ("4 0.5 0.5 0.1 0.1", "unknown class id 4 of 4"),
     "two points": ("0 0.1 0.1 0.5 0.5 0.1 0.1", "a polygon of 2 points"),
     "words": ("cone 0.5 0.5 0.1 0.1", "'cone' is no number"),
 }
@@ -99,13 +101,27 @@ def far_too_wide(half):
     return "images/odd.png", "20000x2"
 
 
+def enormous_photo(half):
+    put(half, "odd", 4711, (0,))
+    Image.new("1", (20_000, 20_000)).save(half / "images/odd.png")
+    return "images/odd.png", "too large: a decompression bomb"
+
+
+def one_pixel(half):
+    put(half, "odd", 4711, (0,))
+    Image.new("RGB", (1, 1)).save(half / "images/odd.png")
+    return "images/odd.png", "too small: 1x1 pixels, at least 8 a side"
+
+
 def no_picture(half):
     put(half, "odd", 4711, (0,))
     (half / "images/odd.png").write_text("<html>404</html>")
     return "images/odd.png", "not an image"
 
 
-@pytest.mark.parametrize("plant", [without_label, without_image, cut_short, far_too_wide, no_picture])
+@pytest.mark.parametrize(
+    "plant", [without_label, without_image, cut_short, far_too_wide, enormous_photo, one_pixel, no_picture]
+)
 def test_a_file_that_cannot_be_used_is_one_line(photos, prepared, plant):
     project, folder = photos
     half = folder / "data" / project / HALVES[project] / "train"

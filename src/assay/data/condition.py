@@ -19,6 +19,7 @@ from assay.data.condition_report import write_report
 from assay.data.conditions_table import BOX, CONDITIONS, FEATURES, NAME, read_conditions
 from assay.data.duplicates import cut_out, groups, hash_bits, near_pairs
 from assay.data.images import BadImage, Pixels, decode
+from assay.data.items import size_problem
 from assay.data.progress import track
 from assay.data.source import NAME as SOURCE
 from assay.data.source import current_source, write_source_file
@@ -80,6 +81,10 @@ def prepare(
             except (BadImage, OSError) as error:
                 reason = error.reason if isinstance(error, BadImage) else f"cannot be read: {error.strerror}"
                 quarantine += [(row["image"], f"photo: {reason}") for row in part]
+                continue
+            height, width = image.shape[:2]
+            if problem := size_problem(width, height):
+                quarantine += [(row["image"], f"photo: {problem}") for row in part]
                 continue
             photos[name] = _look_at(image)
             instances += [row | _cut_out(row, image, folder) for row in part]
@@ -285,12 +290,19 @@ def _counts(manifest: pd.DataFrame, quarantined: int) -> dict[str, float]:
     train, test = (manifest[manifest["split"] == name] for name in ("train", "test"))
     return counts | {
         "identical_crops": int(manifest["pixels"].duplicated().sum()),
+        "boxes_below_a_pixel": int((_sides(manifest) < 1).any(axis=1).sum()),
         "label_conflicts": len(_conflicts(manifest)),
         "leaks": int(manifest["leak"].sum()),
         "test_in_training_groups": int(test["group"].isin(train["group"]).sum()),
         "test_in_training_flights": int(test["flight"].isin(set(train["flight"]) - {""}).sum()),
         "detector_missed": int(missed(manifest).sum()),
     }
+
+
+def _sides(manifest: pd.DataFrame) -> NDArray[np.float64]:
+    """(N, 2) width and height of each box in px of its photo; `cut` takes a whole pixel where it is less."""
+    shares = manifest[["x2", "y2"]].to_numpy() - manifest[["x1", "y1"]].to_numpy()
+    return np.asarray(shares * manifest[["photo_width", "photo_height"]].to_numpy(), np.float64)
 
 
 def _conflicts(manifest: pd.DataFrame) -> list[list[str]]:

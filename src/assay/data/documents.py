@@ -24,7 +24,7 @@ from PIL import Image, ImageOps
 from assay.data.document_annotations import BadAnnotation, PageAnnotations, page_boxes, read_annotations
 from assay.data.document_split import hold_out, hold_out_by_size
 from assay.data.images import BadImage, decode
-from assay.data.items import POOL, Bad, Box, Item
+from assay.data.items import POOL, Bad, Box, Item, size_problem
 from assay.data.pages import BadPage, Page, page_name, render
 from assay.data.source import data_files
 from assay.data.yolo_labels import BadLabel, read_labels
@@ -292,8 +292,8 @@ def _picture(data: Path, path: Path, subset: str, names: _Names, max_side: int) 
     except OSError as error:
         return Bad(source, f"can't be read: {error.strerror}")
     height, width = pixels.shape[:2]
-    if max(width, height) > max_side:
-        return Bad(source, f"too large: {width}x{height} px; the limit is {max_side} px a side")
+    if problem := size_problem(width, height, max_side):
+        return Bad(source, problem)
     read: Callable[[], bytes] = path.read_bytes
     name = path.name
     if _transparent(content):  # OpenCV would show what is hidden below, other readers black

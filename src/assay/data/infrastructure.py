@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from PIL import Image, UnidentifiedImageError
 
-from assay.data.items import POOL, Bad, Box, Item
+from assay.data.items import POOL, Bad, Box, Item, size_problem
 from assay.data.source import data_files
 from assay.data.yolo_labels import BadLabel, read_labels
 from assay.errors import UserError
@@ -156,9 +156,10 @@ def _item(place: _Place, path: Path) -> Item | Bad:
     except OSError as error:
         return Bad(source, f"cannot be read: {error.strerror or error}")
     except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return Bad(source, f"damaged ({error})")
-    if max(width, height) > place.max_side:
-        return Bad(source, f"{width}x{height} pixels; the longest side allowed is {place.max_side}")
+        bomb = isinstance(error, Image.DecompressionBombError)
+        return Bad(source, "too large: a decompression bomb" if bomb else f"damaged ({error})")
+    if problem := size_problem(width, height, place.max_side):
+        return Bad(source, problem)
     return Item(
         source=source,
         name=f"{place.subset}__{path.name}" if place.subset else path.name,

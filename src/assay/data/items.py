@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 POOL = "pool"
 SPARE = "spare"  # held-out images of a subset that is not scored: described, never used
+SMALLEST = 8  # px: a picture with a shorter side shows no object that can be learnt or found
 SPLITS = ("train", "val", "test", POOL, SPARE)
 
 
@@ -40,3 +41,12 @@ class Bad:
 
     source: str  # POSIX path below data/<project>
     reason: str
+
+
+def size_problem(width: int, height: int, max_side: int | None = None) -> str:
+    """Why a picture of this size (px) can't be used, in a few words; "" where it can. max_side: None = no limit."""
+    if max_side is not None and max(width, height) > max_side:
+        return f"too large: {width}x{height} pixels, at most {max_side} a side"
+    if min(width, height) < SMALLEST:
+        return f"too small: {width}x{height} pixels, at least {SMALLEST} a side"
+    return ""

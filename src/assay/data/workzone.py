@@ -13,7 +13,7 @@ import yaml
 
 from assay.data.clips import SUFFIXES, BadClip, probe
 from assay.data.images import BadImage, read_image
-from assay.data.items import Bad, Box, Item
+from assay.data.items import Bad, Box, Item, size_problem
 from assay.data.yolo_labels import BadLabel, read_labels
 from assay.errors import UserError
 from assay.files import atomic_write, sha256_file
@@ -322,6 +322,4 @@ def _size(path: Path, max_side: int) -> tuple[int, int] | str:
         height, width = read_image(path).shape[:2]
     except BadImage as error:
         return error.reason
-    if max(width, height) > max_side:
-        return f"too large: {width}x{height} px, at most {max_side} a side"
-    return width, height
+    return size_problem(width, height, max_side) or (width, height)

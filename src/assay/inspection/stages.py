@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from assay.data.condition import cut
 from assay.data.condition_features import geometric, relational
 from assay.data.images import Pixels
+from assay.data.items import size_problem
 from assay.errors import UserError
 
 DETECTOR = Path("build/infrastructure/export")
 CONDITIONS = Path("build/conditions/export")
-SMALLEST = 8  # px: a photo with a shorter side holds no object that a detector was trained on
 _MAX_BOXES = 300
 
 
@@ -129,8 +129,8 @@ class Inspector:
             UserError: as `thresholds`.
         """
         height, width = picture.shape[:2]
-        if min(height, width) < SMALLEST:
-            raise NoObject(f"too small: {width}x{height} pixels, at least {SMALLEST} a side are needed")
+        if problem := size_problem(width, height):
+            raise NoObject(problem)
         shown = self.thresholds(confidence)
         found = next(
             iter(
