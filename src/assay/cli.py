@@ -5,10 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.documents.command import annotate, page
+from assay.documents.command import annotate
+from assay.documents.command import page as documents_page
 from assay.entrypoint import be_quiet, mistakes_in_one_line
 from assay.errors import UserError
 from assay.inspection.command import inspect
+from assay.inspection.command import page as inspection_page
 from assay.registry.command import models
 from assay.review.command import review
 from assay.service.command import serve
@@ -24,15 +26,18 @@ sweep = typer.Typer(help="Named comparisons: experiments x seeds.", no_args_is_h
 claims = typer.Typer(
     help="The published numbers: what holds, what does not, what was measured.", no_args_is_help=True
 )
+page = typer.Typer(help="Pages of the web app, for this machine only.", no_args_is_help=True)
 app.add_typer(review, name="review")
 app.add_typer(registry, name="registry")
 app.add_typer(models, name="models")
 app.add_typer(sweep, name="sweep")
 app.add_typer(claims, name="claims")
+app.add_typer(page, name="page")
 app.command()(annotate)
 app.command()(inspect)
 app.command()(serve)
-app.command()(page)
+page.command(name="documents")(documents_page)
+page.command(name="inspection")(inspection_page)
 
 DATA = Path("data")
 ROOTS = [Path("build"), Path("runs/sweeps")]

@@ -62,7 +62,7 @@ def test_a_client_gets_answers_and_one_line_for_what_is_wrong(tmp_path):
         with pytest.raises(UserError, match="send a PDF"):
             ask(url, b"nonsense", token="secret")
     with pytest.raises(UserError, match="start one: assay serve documents"):
-        page("documents", service=url)
+        page(service=url)
     with pytest.raises(UserError, match="expected an address"):
         ask("file:///etc", b"")
 

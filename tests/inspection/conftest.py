@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from assay.data.detections import detections
+from assay.files import write_json
 from assay.inspection.stages import Inspector
 
 CLASSES = ("rock_toe", "slope_drain", "toe_drain", "vegetation")
@@ -62,3 +63,10 @@ def save(path, picture):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path)
     return path
+
+
+def export(folder, task, **about):
+    """What an export says of itself, without a model."""
+    source = {"content": "abc"}
+    write_json(folder / "metadata.json", {"task": task, "experiment": "exp", "source": source, **about})
+    return folder

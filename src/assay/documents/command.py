@@ -65,7 +65,7 @@ def annotate(
 
 
 def page(
-    what: Annotated[Literal["documents"], typer.Argument(help="Which page.")],
+    *,
     service: Annotated[
         str, typer.Option(help="Where `assay serve documents` listens.")
     ] = "http://127.0.0.1:8000",

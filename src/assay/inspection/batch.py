@@ -3,11 +3,12 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assay.data.images import BadImage, read_image
+from assay.data.images import BadImage, Pixels, read_image
 from assay.data.progress import track
 from assay.errors import UserError
 from assay.files import atomic_write, write_json
@@ -43,36 +44,67 @@ def inspect_all(
     Raises:
         UserError: a confidence that makes no sense, or `output` can't be written to.
     """
-    thresholds = inspector.thresholds(confidence)
+    inspector.thresholds(confidence)  # a mistake is said before the first photo is read
     images: list[dict[str, Any]] = []
     for name, path in track(sources.items(), "inspecting", len(sources)):
-        try:
-            picture = read_image(path)
-            found = inspector.inspect(picture, confidence=confidence)
-        except (BadImage, NoObject) as error:
-            images.append({"image": name, "status": "failed", "problem": str(error)})
-            continue
-        except MemoryError:
-            images.append({"image": name, "status": "failed", "problem": "too little memory for it"})
-            continue
-        images.append({"image": name, "status": "done", **found})
-        if pictures:
-            _save(output / "drawn" / drawn_name(name), draw(picture, found["objects"]))
-    report = {
-        "models": dict(inspector.about),
-        "thresholds": thresholds,
-        "images": images,
-        "counts": counts_of(images),
-    }
+        found, drawn = inspect_one(name, partial(read_image, path), inspector, confidence, picture=pictures)
+        images.append(found)
+        if drawn is not None:
+            with atomic_write(output / "drawn" / drawn_name(name)) as temporary:
+                temporary.write_bytes(drawn)
+    report = report_of(images, inspector, confidence)
     try:
         write_json(output / "inspection.json", report)
-        _write(output / "images.csv", _IMAGES, [_image_row(one) for one in images])
-        conditions = list(inspector.conditions.classes)
-        columns = (*_OBJECTS, *(f"p_{name}" for name in conditions))
-        _write(output / "objects.csv", columns, [row for one in images for row in _object_rows(one)])
+        for name, text in (
+            ("images.csv", _csv(_IMAGES, map(_image_row, images))),
+            ("objects.csv", objects_csv(images, inspector.conditions.classes)),
+        ):
+            with atomic_write(output / name) as temporary:
+                temporary.write_bytes(text.encode())
     except OSError as error:
         raise UserError(f"{output}: can't be written to ({error.strerror}); name another --output") from error
     return report
+
+
+def inspect_one(
+    name: str,
+    read: Callable[[], Pixels],
+    inspector: Inspector,
+    confidence: Mapping[str, float] | None = None,
+    *,
+    picture: bool = True,
+) -> tuple[dict[str, Any], bytes | None]:
+    """One photo's entry of `inspect_all`'s images, and a JPEG of its boxes if `picture` asks for it and it could be read.
+
+    read: gives the photo, or raises BadImage. Raises UserError as `Inspector.thresholds`.
+    """
+    try:
+        pixels = read()
+        found = inspector.inspect(pixels, confidence=confidence)
+    except (BadImage, NoObject) as error:
+        return {"image": name, "status": "failed", "problem": str(error)}, None
+    except MemoryError:
+        return {"image": name, "status": "failed", "problem": "too little memory for it"}, None
+    entry = {"image": name, "status": "done", **found}
+    return entry, _jpeg(draw(pixels, found["objects"])) if picture else None
+
+
+def report_of(
+    images: Sequence[Mapping[str, Any]], inspector: Inspector, confidence: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Everything that is told of photos that were inspected, as `inspect_all` returns it."""
+    return {
+        "models": dict(inspector.about),
+        "thresholds": inspector.thresholds(confidence),
+        "images": list(images),
+        "counts": counts_of(images),
+    }
+
+
+def objects_csv(images: Sequence[Mapping[str, Any]], conditions: Sequence[str]) -> str:
+    """A row per object: photo, number in it, label, confidence, box, condition, and p_<condition> of each."""
+    columns = (*_OBJECTS, *(f"p_{name}" for name in conditions))
+    return _csv(columns, (row for one in images for row in object_rows(one)))
 
 
 def drawn_name(name: str) -> str:
@@ -107,7 +139,8 @@ def _image_row(one: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _object_rows(one: Mapping[str, Any]) -> list[dict[str, Any]]:
+def object_rows(one: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of one photo in `objects_csv`; none where it failed."""
     return [
         {
             "image": one["image"],
@@ -120,17 +153,17 @@ def _object_rows(one: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _save(path: Path, picture: Any) -> None:
+def _jpeg(picture: Pixels) -> bytes:
     from PIL import Image
 
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "JPEG", quality=85)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(stream.getvalue())
+    return stream.getvalue()
 
 
-def _write(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, columns, lineterminator="\n", restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()

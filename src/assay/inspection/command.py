@@ -1,4 +1,4 @@
-"""`assay inspect`: photos in, objects and their conditions out. Heavy imports live inside."""
+"""`assay inspect` and `assay page inspection`: photos in, objects and their conditions out. Heavy imports live inside."""
 
 import sys
 from pathlib import Path
@@ -8,16 +8,18 @@ import typer
 
 from assay.errors import UserError
 
-DETECTOR, CONDITIONS = Path("build/infrastructure/export"), Path("build/conditions/export")
+DETECTOR, CONDITIONS = "build/infrastructure/export", "build/conditions/export"
+PHOTOS = Path("data/infrastructure")
+_MODEL = "folder of an export, or a registered model, e.g. infrastructure-"
 
 
 def inspect(
     source: Annotated[list[Path], typer.Argument(help="Photos, or folders of them.")],
     *,
     output: Annotated[Path, typer.Option(help="Folder for JSON, CSV and drawn pictures.")],
-    detector: Annotated[Path, typer.Option(help="Folder of an exported detector.")] = DETECTOR,
+    detector: Annotated[str, typer.Option(help=f"Finds objects: {_MODEL}detector@production.")] = DETECTOR,
     conditions: Annotated[
-        Path, typer.Option(help="Folder of an exported condition classifier.")
+        str, typer.Option(help=f"Judges conditions: {_MODEL}conditions@production.")
     ] = CONDITIONS,
     confidence: Annotated[
         list[str],
@@ -37,10 +39,12 @@ def inspect(
         raise UserError(f"--output {output}: is a file; name a folder")
     from assay.documents.annotate import sources_of
     from assay.inspection.batch import SUFFIXES, inspect_all
+    from assay.inspection.models import export_of
     from assay.inspection.stages import Inspector
+    from assay.registry.catalog import Catalog
 
-    sources = sources_of(source, output, suffixes=SUFFIXES)
-    inspector = Inspector.load(detector, conditions)
+    sources, catalog = sources_of(source, output, suffixes=SUFFIXES), Catalog()
+    inspector = Inspector.load(export_of(detector, catalog), export_of(conditions, catalog))
     report = inspect_all(sources, output, inspector, confidence=asked, pictures=pictures)
     counts = report["counts"]
     print(
@@ -56,6 +60,24 @@ def inspect(
             file=sys.stderr,
         )
         raise typer.Exit(1)
+
+
+def page(
+    *,
+    detector: Annotated[str, typer.Option(help=f"Chosen at first: {_MODEL}detector@production.")] = "",
+    conditions: Annotated[str, typer.Option(help=f"Chosen at first: {_MODEL}conditions@production.")] = "",
+    photos: Annotated[Path, typer.Option(help="Folder of photos to pick from.")] = PHOTOS,
+    port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8503,
+) -> None:
+    """Open a page on this machine: choose models and photos, see every box and its condition, keep what was found."""
+    from assay.inspection.models import choices
+    from assay.pages import open_page
+    from assay.registry.catalog import Catalog
+
+    choices(Catalog(), detector=detector, conditions=conditions)  # what is missing is said here, in one line
+    if photos != PHOTOS and not photos.is_dir():
+        raise UserError(f"--photos {photos}: no such folder")
+    open_page(Path(__file__).with_name("page.py"), detector, conditions, str(photos), port=port)
 
 
 def _confidences(given: list[str]) -> dict[str, float]:

@@ -44,7 +44,7 @@ def make_card(catalog: Catalog, version: Version) -> dict[str, Any]:
     tags, numbers = version.tags, catalog.numbers(version)
     run = catalog.json(version, "run.json") or {}
     model = catalog.json(version, "model.json") or {}
-    scores = _parts(catalog.json(version, "evaluate/metrics.json") or {})
+    scores = catalog.json(version, "evaluate/metrics.json") or {}
     compared = _parts(catalog.json(version, "evaluate/comparison.json") or {})
     exported = catalog.json(version, "export/run.json") or {}
     config, parameters = run.get("config") or {}, model.get("parameters")
@@ -76,8 +76,8 @@ def make_card(catalog: Catalog, version: Version) -> dict[str, Any]:
         "trained": run.get("started"),
         "seconds": _seconds(run),
         "git": ((run.get("environment") or {}).get("git") or {}).get("revision"),
-        "metrics": [row for part in scores for row in _metric_rows(*part)],
-        "false_positives": [row for part in scores for row in _false_positive_rows(*part)],
+        "metrics": metric_rows(scores),
+        "false_positives": [row for part in _parts(scores) for row in _false_positive_rows(*part)],
         "against_baseline": {name: _against(part) for name, part in compared},
         "parity": (catalog.json(version, "export/parity.json") or {}).get("runtimes") or {},
         "speed": {
@@ -90,6 +90,11 @@ def make_card(catalog: Catalog, version: Version) -> dict[str, Any]:
         "licence": LICENCE.get((catalog.json(version, "export/metadata.json") or {}).get("task", ""))
         or LICENCE[""],
     }
+
+
+def metric_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What an evaluation's metrics.json says, as rows of part, name, value, low, high (None without interval), n."""
+    return [row for part in _parts(scores) for row in _metric_rows(*part)]
 
 
 def markdown(card: Mapping[str, Any]) -> str:
