@@ -104,6 +104,22 @@ def test_a_detectors_numbers_are_rows_by_split_and_class(evaluated, tmp_path):
     assert "mAP50 +5.0 points (-5.0 to +15.0); map50: no evidence, p = 0.4" in text
 
 
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ({"split": "published", "fold": 0}, "expanded-cpu-original"),
+        ({"split": "grouped", "fold": 0}, "expanded-cpu-grouped-original"),
+        ({"split": "kfold", "fold": 3}, "expanded-cpu-kfold-3-original"),
+        (None, "expanded-cpu-original"),
+    ],
+)
+def test_another_split_is_another_table(evaluated, tmp_path, how, named):
+    write(evaluated / "runs/prepare/run.json", {"config": {"prepare": {"regroup": how}}})
+    page = publish_project("infrastructure", build=tmp_path / "build", results=tmp_path / "results")
+    assert page.stem == named
+    assert ("prepare.regroup.split=grouped`" in page.read_text()) == ("grouped" in named)
+
+
 def test_what_was_not_run_is_named_with_its_command(tmp_path):
     with pytest.raises(UserError, match="dvc repro evaluate@infrastructure"):
         publish_project("infrastructure", build=tmp_path, results=tmp_path / "results")

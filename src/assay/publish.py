@@ -88,10 +88,13 @@ def publish_project(name: str, *, build: Path = Path("build"), results: Path = P
     table = table.sort_values(
         "split", ascending=False, kind="stable"
     )  # val, whose numbers are published, first
-    stem = results / name / f"{summary['experiment']}-{summary['profile']}-{summary['source'].split()[0]}"
+    changes = _split_of(folder)
+    parts = [summary["experiment"], summary["profile"], *changes.values(), summary["source"].split()[0]]
+    stem = results / name / "-".join(parts)
     with atomic_write(stem.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False)
     chosen = f"experiment={summary['experiment']} profile={summary['profile']}"
+    chosen += "".join(f" {key}={value}" for key, value in changes.items())
     command = f"python -m pipelines.<stage> project={name} {chosen}"
     text = [f"# {name}: {summary['experiment']}, {summary['profile']} profile, {summary['source']} data", ""]
     text += _about(run, [run], f"`{command}` for every stage, then `assay publish {name}`")
@@ -121,6 +124,16 @@ def publish_project(name: str, *, build: Path = Path("build"), results: Path = P
         temporary.write_text("\n".join([*text, ""]), "utf-8")
     _copy(sorted((folder / "evaluation").glob("proof.*")), stem)
     return stem.with_suffix(".md")
+
+
+def _split_of(folder: Path) -> dict[str, str]:
+    """The split the images were prepared by, where it is another than the published one: key -> value."""
+    path = folder / "runs/prepare/run.json"
+    how = read_json(path)["config"]["prepare"].get("regroup") if path.is_file() else None
+    if how is None or how["split"] == "published":
+        return {}
+    fold = {"prepare.regroup.fold": str(how["fold"])} if how["split"] == "kfold" else {}
+    return {"prepare.regroup.split": how["split"], **fold}
 
 
 def _copy(files: Sequence[Path], stem: Path) -> None:
