@@ -74,6 +74,10 @@ def test_every_experiment_has_a_line_and_only_measured_ones_have_numbers(conf, r
         ({"as_published": 0.98}, "published value is lower"),
         ({"comparable": "no: random weights"}, "not comparable: random weights"),
         ({"collapsed": "predicts one class"}, "collapsed: predicts one class"),
+        (
+            {"collapsed": "predicts one class", "comparable": "no: random weights"},
+            "collapsed: predicts one class; not comparable: random weights",
+        ),
         ({"experiment": "hoped", "comparable": None}, "nothing published"),
     ],
 )

@@ -197,13 +197,14 @@ def _how(found: Mapping[Any, Any]) -> str:
 
 
 def _verdict(row: Row, found: Mapping[Any, Any]) -> str:
-    collapsed = found.get("collapsed")
+    collapsed, comparable = found.get("collapsed"), found.get("comparable")
+    doubt = "" if comparable == "yes" else f"not comparable: {str(comparable).removeprefix('no: ')}"
     if isinstance(collapsed, str):
-        return f"collapsed: {collapsed}"
+        return f"collapsed: {collapsed}" + (f"; {doubt}" if doubt and row.accuracy else "")
     if row.accuracy is None:
         return "nothing published"
-    if (comparable := found.get("comparable")) != "yes":
-        return f"not comparable: {str(comparable).removeprefix('no: ')}"
+    if doubt:
+        return doubt
     measured = _interval(found, "as_published")
     if measured.low <= row.accuracy.value <= measured.high:
         return "confirmed: the published value lies in the measured interval"
