@@ -38,6 +38,20 @@ def write_table(target: Path, rows: Sequence[Mapping[str, Any]], columns: Sequen
         writer.writerows(rows)
 
 
+def merge_table(
+    target: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], key: Sequence[str]
+) -> None:
+    """Write rows to the CSV; older rows that differ from all of them in a column of `key` stay."""
+    known: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    older: list[Mapping[str, Any]] = []
+    if target.is_file():
+        with target.open(encoding="utf-8", newline="") as stream:
+            older = list(csv.DictReader(stream))
+    for row in (*older, *rows):
+        known[tuple(str(row[name]) for name in key)] = row
+    write_table(target, [*known.values()], columns)
+
+
 def slug(words: str) -> str:
     """Words as a part of a file name: "Intel(R) Xeon(R) CPU @ 2.50GHz" -> "intel-xeon-cpu-2-50ghz"."""
     plain = re.sub(r"\((r|tm)\)", "", words.lower())

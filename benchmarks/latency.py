@@ -16,7 +16,6 @@ Writes results/benchmarks/latency-<cpu>-<n>core.csv; rows of models that were no
 """
 
 import argparse
-import csv
 import json
 import os
 import subprocess
@@ -33,7 +32,7 @@ from assay.environment import describe
 from assay.errors import UserError
 from assay.export.runtimes import FILES, Runtime
 from assay.files import read_json
-from benchmarks.hardware import MADE_ON, made_on, table_path, write_table
+from benchmarks.hardware import MADE_ON, made_on, merge_table, table_path
 
 # document 004's networks at the size of their experiments, and the one whose weights install offline
 MODELS = {
@@ -226,12 +225,7 @@ def environment() -> dict[str, str]:
 
 def store(target: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows to the CSV; older rows of other models, sizes or weights stay."""
-    known: dict[tuple[str, ...], Mapping[str, Any]] = {}
-    if target.is_file():
-        with target.open(encoding="utf-8", newline="") as stream:
-            known = {_key(row): row for row in csv.DictReader(stream)}
-    known |= {_key(row): row for row in rows}
-    write_table(target, [*known.values()], COLUMNS)
+    merge_table(target, rows, COLUMNS, ("model", "image_size", "weights", "runtime", "threads"))
 
 
 def shown(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -252,10 +246,6 @@ def shown(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _names(listed: str) -> list[str]:
     return [name for name in listed.replace(" ", ",").split(",") if name]
-
-
-def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(row[name]) for name in ("model", "image_size", "weights", "runtime", "threads"))
 
 
 _WORKER = (sys.executable, "-m", "benchmarks.latency_worker")

@@ -87,8 +87,8 @@ def opened(runtime: str, threads: int, model: Mapping[str, Any]) -> Callable[[np
     return answer
 
 
-def measure(answer: Callable[[], object], *, seconds: float) -> list[float]:
-    """Milliseconds of single calls: as many as fit into `seconds`, five at least, after a warm-up."""
+def measure(answer: Callable[[], object], *, seconds: float, least: int = MIN_RUNS) -> list[float]:
+    """Milliseconds of single calls: as many as fit into `seconds`, `least` at least, after a warm-up."""
     start = time.perf_counter()
     while True:
         answer()
@@ -96,7 +96,7 @@ def measure(answer: Callable[[], object], *, seconds: float) -> list[float]:
             break
     taken: list[float] = []
     start = before = time.perf_counter()
-    while len(taken) < MIN_RUNS or before - start < seconds:
+    while len(taken) < least or before - start < seconds:
         answer()
         after = time.perf_counter()
         taken.append(1000 * (after - before))

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assay.errors import UserError
 from assay.tracking import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,20 @@ class Export:
         for name in names:
             self.run.metric(f"export/{runtime}/{name}", found[name])
         self.run.metric(f"export/{runtime}/latency_median_ms", latency(predict_one)["median_ms"])
+
+
+def calibrating(cfg: Any, folder: Path, manifest: "pd.DataFrame") -> tuple[list[str], dict[str, Any]]:
+    """The training images openvino_int8 is calibrated on, and what metadata.json says of them; empty where nobody asked.
+
+    They are listed in calibration.csv in `folder`. Raises UserError when no training image is left.
+    """
+    from assay.export.int8 import calibration_set, describe_calibration
+
+    if "openvino_int8" not in cfg.export.runtimes:
+        return [], {}
+    chosen = calibration_set(manifest, images=cfg.export.calibration_images, seed=cfg.seed)
+    chosen[["image", "pixels"]].to_csv(folder / "calibration.csv", index=False)
+    return chosen["image"].tolist(), {"calibration": describe_calibration(chosen, seed=cfg.seed)}
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """pipelines/export.py for image classifiers.
 
-Writes model.onnx, and as export.runtimes asks openvino/ (fp32; bf16 is the same files) and openvino_int8/ with
-calibration.csv, the training images it was calibrated on.
+Writes model.onnx, and as export.runtimes asks openvino/ (fp32; bf16 is the same files), openvino_int8/ with
+calibration.csv, the training images it was calibrated on, model.torchscript and model.engine (TensorRT).
 """
 
 from functools import partial
@@ -13,15 +13,17 @@ from assay.config import ClassificationConfig
 
 def main(cfg: ClassificationConfig) -> dict[str, Any]:
     """Export and verify; returns the parity report."""
+    import torch
+
     from assay.data.classification import read_manifest
-    from assay.export.int8 import calibration_set, describe_calibration, export_int8
+    from assay.export.artifacts import export_others
+    from assay.export.deployed import Deployed
     from assay.export.metadata import describe
     from assay.export.onnx import export_onnx
-    from assay.export.openvino import export_openvino
     from assay.export.parity import check_parity
     from assay.export.predictor import Predictor
     from assay.models.classifier import load_classifier
-    from pipelines.exporting import exporting
+    from pipelines.exporting import calibrating, exporting
 
     build, runtimes = Path(cfg.build), cfg.export.runtimes
     with exporting(cfg) as export:
@@ -30,21 +32,18 @@ def main(cfg: ClassificationConfig) -> dict[str, Any]:
         held_out = manifest[manifest["split"] == "val"]
         images = [Path(cfg.data) / image for image in held_out["image"]]
         thresholds = _thresholds(cfg, build / "model")
-        calibration = {}
-        if "openvino_int8" in runtimes:
-            chosen = calibration_set(manifest, images=cfg.export.calibration_images, seed=cfg.seed)
-            chosen[["image", "pixels"]].to_csv(export.folder / "calibration.csv", index=False)
-            calibration = {"calibration": describe_calibration(chosen, seed=cfg.seed)}
-        metadata = export.describe(
-            describe(export.info, source=export.source, thresholds=thresholds) | calibration
+        calibration, said = calibrating(cfg, export.folder, manifest)
+        metadata = export.describe(describe(export.info, source=export.source, thresholds=thresholds) | said)
+        export_onnx(module, export.folder / "model.onnx", metadata=metadata)
+        side = metadata["image_size"]
+        export_others(
+            export.folder,
+            runtimes,
+            deployed=Deployed(module, metadata["input_mode"]),
+            example=(torch.zeros(2, 3, side, side),),
+            metadata=metadata,
+            calibration=[Path(cfg.data) / image for image in calibration],
         )
-        onnx = export.folder / "model.onnx"
-        export_onnx(module, onnx, metadata=metadata)
-        if {"openvino_fp32", "openvino_bf16"} & {*runtimes}:
-            export_openvino(onnx, export.folder / "openvino", metadata=metadata)
-        if "openvino_int8" in runtimes:
-            shown = [Path(cfg.data) / image for image in chosen["image"]]
-            export_int8(onnx, export.folder / "openvino_int8", images=shown, metadata=metadata)
         report = check_parity(
             module,
             export.info,

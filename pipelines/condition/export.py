@@ -1,4 +1,4 @@
-"""pipelines/export.py for condition classifiers: model.onnx takes pixels, types and spatial numbers."""
+"""pipelines/export.py for condition classifiers: every file takes pixels, types and spatial numbers."""
 
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,8 @@ def main(cfg: ConditionConfig) -> dict[str, Any]:
         crops = [build / "dataset" / crop for crop in test["crop"]]
         arrays = arrays_of(test, export.info)
         metadata = export.describe(describe(export.info, source=export.source))
-        export_condition(module, export.folder / "model.onnx", metadata=metadata)
+        runtimes = cfg.export.runtimes
+        export_condition(module, export.folder / "model.onnx", metadata=metadata, runtimes=runtimes)
         report = check_condition_parity(
             module,
             export.info,
@@ -37,12 +38,13 @@ def main(cfg: ConditionConfig) -> dict[str, Any]:
             spatial=arrays["spatial"],
             labels=labels[test.index].map(export.info["classes"].index).to_numpy(np.int64),
             groups=test["group"].tolist(),
-            **cfg.export.model_dump(exclude={"runtimes"}),
+            **cfg.export.model_dump(),
             draws=cfg.evaluate.bootstrap_draws,
             seed=cfg.seed,
         )
-        predictor = ConditionPredictor.load(export.folder)
         one = crops[:1], test["object_type"].tolist()[:1], arrays["spatial"][:1]
         measured = ("max_probability_difference", "accuracy_drop")
-        export.measured("onnx", report["runtimes"]["onnx"], measured, partial(predictor.predict, *one))
+        for runtime, found in report["runtimes"].items():
+            predictor = ConditionPredictor.load(export.folder, runtime)
+            export.measured(runtime, found, measured, partial(predictor.predict, *one))
     return report

@@ -1,5 +1,6 @@
-"""pipelines/export.py for detectors: model.onnx takes fitted pictures and answers every anchor."""
+"""pipelines/export.py for detectors: every file takes fitted pictures and answers every anchor."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,15 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
     from assay.data.classification import read_manifest
     from assay.data.images import read_image
     from assay.errors import UserError
-    from assay.export.detection import DetectorPredictor, check_detector_parity, export_detector
+    from assay.export.detection import DetectorPredictor, export_detector
+    from assay.export.detection_parity import check_detector_parity
     from assay.export.metadata import describe_detector
-    from assay.export.parity import ParityError
-    from assay.files import read_json, write_json
+    from assay.files import read_json
     from assay.models.detector import load_detector
     from pipelines.detection.exported import map50_drop
-    from pipelines.exporting import exporting
+    from pipelines.exporting import calibrating, exporting
 
-    build, how = Path(cfg.build), cfg.evaluate.inference
+    build, how, runtimes = Path(cfg.build), cfg.evaluate.inference, cfg.export.runtimes
     if how.tta or how.ensemble:
         raise UserError(
             f"experiment={cfg.experiment.id}: an export is one network and one look, it would answer otherwise than "
@@ -33,6 +34,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
     with exporting(cfg) as export:
         detector, _ = load_detector(build / "model")
         manifest = read_manifest(build / "dataset")
+        calibration, said = calibrating(cfg, export.folder, manifest)
         metadata = export.describe(
             describe_detector(
                 export.info,
@@ -40,24 +42,36 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
                 thresholds=read_json(chosen)["thresholds"],
                 nms_iou=how.nms_iou,
             )
+            | said
         )
-        export_detector(detector, export.folder / "model.onnx", metadata=metadata)
+        shown = [build / "dataset" / image for image in calibration]
+        export_detector(
+            detector,
+            export.folder / "model.onnx",
+            metadata=metadata,
+            runtimes=runtimes,
+            calibration=shown,
+        )
         held_out = manifest.loc[manifest["split"] == "val", "image"]
         images = [read_image(build / "dataset" / image) for image in held_out.head(_PARITY_IMAGES)]
-        budget = cfg.export.model_dump(include={"max_score_difference", "max_box_difference"})
-        report = check_detector_parity(detector, export.folder, images=images, **budget)
-        found = report["runtimes"]["onnx"] | map50_drop(cfg, export.folder)
-        report |= {"runtimes": {"onnx": found}}
-        write_json(export.folder / "parity.json", report)
-        if found["map50_drop"] > cfg.export.max_map50_drop:
-            raise ParityError(
-                f"onnx loses {found['map50_drop']:.4f} of mAP50, {cfg.export.max_map50_drop} is allowed",
-                report,
-            )
-        predictor = DetectorPredictor.load(export.folder)
+        report = check_detector_parity(
+            detector,
+            export.folder,
+            runtimes=runtimes,
+            images=images,
+            scored=partial(map50_drop, cfg),
+            **cfg.export.model_dump(exclude={"runtimes", "calibration_images"}),
+        )
         asked: Any = {"confidence": how.confidence, "nms_iou": how.nms_iou, "max_boxes": 100}
-        export.measured("onnx", found, _MEASURED, lambda: list(predictor.predict(images[:1], **asked)))
+        for runtime, found in report["runtimes"].items():
+            predictor = DetectorPredictor.load(export.folder, runtime)
+            one = partial(_one, predictor, images[:1], asked)
+            export.measured(runtime, found, _MEASURED, one)
     return report
+
+
+def _one(predictor: Any, images: Any, asked: Any) -> list[Any]:
+    return list(predictor.predict(images, **asked))
 
 
 _PARITY_IMAGES = 40  # compared anchor by anchor; mAP is compared on all

@@ -1,24 +1,25 @@
 """The metric of an export beside its model's: the whole path, on all validation images."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assay.config import DetectionConfig
 
+if TYPE_CHECKING:
+    from assay.export.detection import DetectorPredictor
 
-def map50_drop(cfg: DetectionConfig, export: Path) -> dict[str, Any]:
-    """mAP50 of the export in `export` and how much less it is than the model's stored boxes give."""
+
+def map50_drop(cfg: DetectionConfig, predictor: "DetectorPredictor") -> dict[str, Any]:
+    """mAP50 of an export and how much less it is than the model's stored boxes give."""
     import pandas as pd
 
     from assay.data.images import read_image
     from assay.evaluation.boxes import read_boxes, rows_of
     from assay.evaluation.coco import coco_scores
-    from assay.export.detection import DetectorPredictor
 
     dataset, how = Path(cfg.build) / "dataset", cfg.evaluate
     stored = read_boxes(Path(cfg.build) / "evaluation/predictions.parquet")
     images = stored.split("val")["image"].tolist()
-    predictor = DetectorPredictor.load(export)
     found = predictor.predict(
         (read_image(dataset / image) for image in images),
         confidence=how.min_score,

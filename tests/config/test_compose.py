@@ -1,5 +1,6 @@
 """Composition, scaling and the one line that a mistake costs."""
 
+import copy
 import subprocess
 import sys
 from contextlib import suppress
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from assay.config import compose, expand_sweep, load_resolved, render
-from assay.config.compose import CONF, ROOT, names
+from assay.config.compose import CONF, ROOT, _hydra, names, read_yaml
 from assay.errors import ConfigError, UserError
 from pipelines.detection.fitting import refuse_what_nothing_reads
 from pipelines.tasks import is_done
@@ -50,6 +51,40 @@ def test_a_mistake_is_one_line_that_names_the_key_and_the_nearest_name(typed: st
     assert "\n" not in str(caught.value)
 
 
+@pytest.fixture
+def once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hydra, a sixth of a second each time, composes an experiment once; its profile is exchanged from then on."""
+    seen: dict[Any, dict[str, Any]] = {}
+
+    def shared(selected: dict[str, str], changes: list[str], conf: Path) -> dict[str, Any]:
+        assert not any("profile" in change for change in changes)
+        key = (selected["experiment"], *changes)
+        if key not in seen:
+            seen[key] = _hydra(selected, changes, conf)
+        profile = read_yaml(conf / f"profile/{selected['profile']}.yaml")
+        return {**copy.deepcopy(seen[key]), "profile": profile}
+
+    # the package shows the function compose under the name of the module
+    monkeypatch.setattr(sys.modules["assay.config.compose"], "_hydra", shared)
+
+
+def test_a_profile_is_a_part_of_its_own_which_nothing_in_conf_reaches_into() -> None:
+    """What `once` rests on."""
+    for path in CONF.rglob("*.yaml"):
+        lines = [line.partition("#")[0] for line in path.read_text("utf-8").splitlines()]
+        assert path.parent.name == "claims" or not any(
+            "{profile" in line or "/profile" in line for line in lines
+        )
+    for project in names("project"):
+        experiment = names(f"experiment/{project}")[0]
+        selected = {"project": project, "experiment": f"{project}/{experiment}", "profile": "full"}
+        composed = _hydra(selected, [], CONF)
+        for profile in names("profile"):
+            exchanged = {**composed, "profile": read_yaml(CONF / f"profile/{profile}.yaml")}
+            assert _hydra({**selected, "profile": profile}, [], CONF) == exchanged
+
+
+@pytest.mark.usefixtures("once")
 def test_every_experiment_file_composes_and_none_is_lost() -> None:
     found = sorted((CONF / "experiment").rglob("*.yaml"))
     for path in found:
@@ -78,6 +113,7 @@ def test_every_experiment_file_composes_and_none_is_lost() -> None:
     }
 
 
+@pytest.mark.usefixtures("once")
 def test_every_sweep_expands_and_the_graph_knows_those_that_can_be_run() -> None:
     import yaml
 
@@ -154,6 +190,7 @@ def test_what_a_sweep_is_asked_to_change_is_recorded(
     assert cfg.profile.scaled.get(key) == said
 
 
+@pytest.mark.usefixtures("once")
 def test_the_variants_of_a_sweep_are_no_scaling() -> None:
     for _, cfg in expand_sweep("documents_ablation", profile="full"):
         assert cfg.profile.scaled == {}

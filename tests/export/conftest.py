@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from assay.export.int8 import export_int8
+from assay.export.artifacts import export_others
+from assay.export.deployed import Deployed
 from assay.export.metadata import describe
 from assay.export.onnx import export_onnx
-from assay.export.openvino import export_openvino
 from assay.files import write_json
 
 INFO = {
@@ -50,9 +50,13 @@ def exported(tmp_path_factory):
         INFO, source={"project": "cherry", "source": "sample", "content": "c"}, thresholds={"pit": 0.75}
     )
     export_onnx(module, folder / "model.onnx", metadata=metadata)
-    export_openvino(folder / "model.onnx", folder / "openvino", metadata=metadata)
-    export_int8(
-        folder / "model.onnx", folder / "openvino_int8", images=calibration_images(), metadata=metadata
+    export_others(
+        folder,
+        ["openvino_fp32", "openvino_int8", "torchscript"],
+        deployed=Deployed(module, "norm"),
+        example=(torch.zeros(2, 3, 24, 24),),
+        metadata=metadata,
+        calibration=calibration_images(),
     )
     write_json(folder / "metadata.json", metadata)
     return SimpleNamespace(module=module, info=INFO, folder=folder, metadata=metadata)

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from assay.errors import UserError
-from assay.export.detection import DetectorPredictor, check_detector_parity, export_detector
+from assay.export.detection import DetectorPredictor, export_detector
+from assay.export.detection_parity import check_detector_parity
 from assay.export.inputs import images_of
 from assay.export.metadata import KEY, describe_detector
 from assay.export.parity import ParityError
@@ -18,7 +19,14 @@ from tests.models.networks import answering
 
 CLASSES = ("cone", "drum")
 ASKED = {"confidence": 0.7, "nms_iou": 0.5, "max_boxes": 20}
-BUDGET = {"max_score_difference": 1e-3, "max_box_difference": 0.5}
+BUDGET = {
+    "max_score_difference": 1e-3,
+    "max_box_difference": 0.5,
+    "max_map50_drop": 0.005,
+    "max_rounded_map50_drop": 0.02,
+}
+RUNTIMES = ["onnx", "openvino_fp32", "openvino_bf16", "torchscript"]
+
 INFO = {
     **{
         "architecture": "yolo11n",
@@ -45,7 +53,7 @@ def detector():
 @pytest.fixture(scope="module")
 def folder(detector, tmp_path_factory):
     out = tmp_path_factory.mktemp("export")
-    export_detector(detector, out / "model.onnx", metadata=METADATA)
+    export_detector(detector, out / "model.onnx", metadata=METADATA, runtimes=RUNTIMES)
     return out
 
 
@@ -57,8 +65,9 @@ def pictures():
     ]
 
 
-def test_the_export_is_the_detector(detector, folder, pictures):
-    exported = DetectorPredictor.load(folder, threads=1)
+@pytest.mark.parametrize("runtime", ["onnx", "openvino_fp32", "torchscript"])
+def test_the_export_is_the_detector(detector, folder, pictures, runtime):
+    exported = DetectorPredictor.load(folder, runtime, threads=1)
     assert (exported.classes, exported.image_size) == (CLASSES, 64)
     expected = list(detector.predict(pictures, **ASKED))
     assert sum(map(len, expected)) > len(pictures)
@@ -78,11 +87,67 @@ def test_what_it_needs_is_inside_the_file(folder):
 
 
 def test_a_faithful_export_passes_and_leaves_its_numbers(detector, folder, pictures):
-    report = check_detector_parity(detector, folder, images=pictures, **BUDGET)
+    report = check_detector_parity(
+        detector, folder, runtimes=RUNTIMES, images=pictures, scored=loses(0.001), **BUDGET
+    )
     assert read_json(folder / "parity.json") == report
-    assert report["images"] == len(pictures) and report["odd_images"]
-    found = report["runtimes"]["onnx"]
-    assert found["within_budget"] and found["max_score_difference"] < 1e-4
+    assert report["images"] == len(pictures)
+    assert report["odd_images"] == ["312x517", "1x1", "grey", "A4 portrait at 300 dpi"]
+    for name, found in report["runtimes"].items():
+        assert found["within_budget"] and found["map50_drop"] == 0.001
+        assert (found["max_score_difference"] > 1e-4) == (name == "openvino_bf16")
+
+
+@pytest.mark.parametrize(
+    ("drop", "over"), [(0.01, "onnx"), (0.03, "onnx openvino_bf16"), (float("nan"), "onnx openvino_bf16")]
+)
+def test_an_export_that_finds_less_is_over_budget_though_its_numbers_are_right(
+    detector, folder, pictures, drop, over
+):
+    with pytest.raises(ParityError, match=r"onnx strays from the model.*mAP50 by .*allowed 0\.005") as caught:
+        check_detector_parity(
+            detector,
+            folder,
+            runtimes=["onnx", "openvino_bf16"],
+            images=pictures,
+            scored=loses(drop),
+            **BUDGET,
+        )
+    found = caught.value.report["runtimes"]
+    assert [name for name in found if not found[name]["within_budget"]] == over.split()
+
+
+@pytest.mark.slow
+def test_8_bits_keep_the_head_and_are_held_to_what_they_find_alone(detector, pictures, tmp_path):
+    from assay.export.runtimes import package
+
+    draw = np.random.default_rng(1)
+    calibration = [draw.integers(0, 256, (90, 64, 3), dtype=np.uint8) for _ in range(4)]
+    export_detector(
+        detector,
+        tmp_path / "model.onnx",
+        metadata=METADATA,
+        runtimes=["onnx", "openvino_int8"],
+        calibration=calibration,
+    )
+    model = package("openvino", "openvino_int8").Core().read_model(tmp_path / "openvino_int8/model.xml")
+    rounded = [op.get_friendly_name() for op in model.get_ops() if op.get_type_name() == "FakeQuantize"]
+    assert rounded and not any("/model.23/cv" in name for name in rounded)
+    report = check_detector_parity(
+        detector,
+        tmp_path,
+        runtimes=["onnx", "openvino_int8"],
+        images=pictures,
+        scored=loses(0.01 / 2),
+        **BUDGET,
+    )
+    found = report["runtimes"]["openvino_int8"]
+    assert found["max_score_difference"] > BUDGET["max_score_difference"] and found["within_budget"]
+
+
+def loses(drop):
+    """What the pipeline measures of each export, here said."""
+    return lambda exported: {"map50_drop": drop}
 
 
 def broken_weight(module):
@@ -105,7 +170,7 @@ def test_another_network_in_the_file_fails_with_its_numbers(detector, pictures, 
     other = Detector(module, classes=CLASSES, image_size=64)
     export_detector(other, tmp_path / "model.onnx", metadata=METADATA)
     with pytest.raises(ParityError, match="onnx strays from the model") as caught:
-        check_detector_parity(detector, tmp_path, images=pictures[:1], **BUDGET)
+        check_detector_parity(detector, tmp_path, images=pictures[:1], scored=loses(0.0), **BUDGET)
     assert read_json(tmp_path / "parity.json") == caught.value.report  # the numbers outlive the failure
     found = caught.value.report["runtimes"]["onnx"]
     assert not found["within_budget"]

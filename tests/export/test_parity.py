@@ -30,7 +30,7 @@ def test_a_faithful_export_passes_and_leaves_its_numbers(exported, tmp_path):
         exported.module,
         exported.info,
         folder,
-        runtimes=["onnx", "openvino_fp32"],
+        runtimes=["onnx", "openvino_fp32", "torchscript"],
         images=images(),
         labels=labels_of(exported),
         groups=GROUPS,
@@ -40,7 +40,8 @@ def test_a_faithful_export_passes_and_leaves_its_numbers(exported, tmp_path):
     assert read_json(folder / "parity.json") == report
     assert report["accuracy"] == 1.0
     assert report["denormals"] == {"denormal_weights": 0, "denormal_activation_share": 0.0}
-    assert set(report["runtimes"]) == {"onnx", "openvino_fp32"}
+    assert set(report["runtimes"]) == {"onnx", "openvino_fp32", "torchscript"}
+    assert report["odd_images"] == ["312x517", "1x1", "grey", "A4 portrait at 300 dpi"]
     for found in report["runtimes"].values():
         assert found["within_budget"] and found["max_probability_difference"] < 1e-5
         assert found["changed_decisions"] == 0

@@ -1,14 +1,19 @@
 import subprocess
 import sys
+from types import ModuleType
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 from assay.errors import UserError
 from assay.export import runtimes
 from assay.export.runtimes import FILES, open_model
+from assay.export.tensorrt import export_tensorrt
+from assay.export.torchscript import export_torchscript
 
 
 def squares(folder):
@@ -26,8 +31,21 @@ def squares(folder):
     return folder / "squares.onnx"
 
 
+def traced_squares(folder):
+    """The same as TorchScript."""
+
+    class Squares(nn.Module):
+        def forward(self, pixels):
+            return (1e-20 * pixels) ** 2
+
+    path = folder / "squares.torchscript"
+    export_torchscript(Squares(), path, example=(torch.ones(1, 3, 64, 64),), metadata={})
+    return path
+
+
 ASK = """
 import sys
+from types import ModuleType
 from pathlib import Path
 import numpy as np
 from assay.export.runtimes import open_model
@@ -37,10 +55,10 @@ print(np.count_nonzero(answer.view(np.int32)), answer.size)
 """
 
 
-@pytest.mark.parametrize("runtime", ["onnx", "openvino_fp32"])
+@pytest.mark.parametrize("runtime", ["onnx", "openvino_fp32", "torchscript"])
 def test_every_thread_flushes_denormals(runtime, tmp_path):
     # a process of its own: the first model that a process opens decides for all. OpenVINO reads ONNX files too
-    path = squares(tmp_path)
+    path = squares(tmp_path) if runtime != "torchscript" else traced_squares(tmp_path)
     answer = subprocess.run(
         [sys.executable, "-c", ASK, path, runtime], capture_output=True, text=True, check=True
     )
@@ -69,7 +87,15 @@ def test_bf16_rounds_and_fp32_does_not(exported):
     assert np.abs(fp32 - onnx_).max() < 1e-5 < np.abs(bf16 - onnx_).max() < 0.02
 
 
-@pytest.mark.parametrize(("runtime", "library"), [("onnx", "onnxruntime"), ("openvino_int8", "openvino")])
+@pytest.mark.parametrize(
+    ("runtime", "library"),
+    [
+        ("onnx", "onnxruntime"),
+        ("openvino_int8", "openvino"),
+        ("torchscript", "torch"),
+        ("tensorrt", "tensorrt"),
+    ],
+)
 def test_a_runtime_that_is_not_installed_is_one_line(exported, runtime, library, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(
@@ -81,3 +107,14 @@ def test_a_runtime_that_is_not_installed_is_one_line(exported, runtime, library,
 
 def test_every_runtime_has_a_file():
     assert set(runtimes.FILES) == set(runtimes.Runtime.__args__) > runtimes.EXACT
+
+
+def test_tensorrt_without_a_gpu_is_one_line(exported, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorrt", ModuleType("tensorrt"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=r"runtime tensorrt: no NVIDIA GPU is visible.*export\.runtimes") as e:
+        export_tensorrt(exported.folder / "model.onnx", tmp_path / "model.engine", metadata=exported.metadata)
+    assert "\n" not in str(e.value) and not (tmp_path / "model.engine").exists()
+    (tmp_path / "model.engine").write_bytes(b"\0\0\0\0")
+    with pytest.raises(UserError, match="no NVIDIA GPU is visible"):
+        open_model(tmp_path / "model.engine", "tensorrt")

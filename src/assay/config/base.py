@@ -8,6 +8,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ProjectName = Literal["cherry", "workzone", "infrastructure", "conditions", "documents"]
+ExportRuntime = Literal["onnx", "openvino_fp32", "openvino_bf16", "openvino_int8", "torchscript", "tensorrt"]
 
 
 class Strict(BaseModel):

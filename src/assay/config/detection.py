@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from assay.config.base import Count, Fraction, Positive, Shared, Strict
+from assay.config.base import Count, ExportRuntime, Fraction, Positive, Shared, Strict
 from assay.config.scoring import Scoring
 
 Detector = Annotated[str, Field(pattern=r"^yolo(v8|11|12)[nsmlx]$", description="family and letter")]
@@ -270,10 +270,12 @@ class DetectorEvaluation(Strict):
 class DetectorParity(Strict):
     """How far an export may stray from the model before the stage fails."""
 
-    runtimes: tuple[Literal["onnx"], ...] = Field(min_length=1)
-    max_score_difference: Positive = Field(le=1)
-    max_box_difference: Positive = Field(description="px of the network's input")
-    max_map50_drop: Fraction
+    runtimes: tuple[ExportRuntime, ...] = Field(min_length=1)
+    max_score_difference: Positive = Field(le=1, description="of onnx, openvino_fp32, torchscript")
+    max_box_difference: Positive = Field(description="of those three, px of the network's input")
+    max_map50_drop: Fraction = Field(description="of those three, on the held-out images")
+    max_rounded_map50_drop: Fraction = Field(description="the same of bf16, int8 and tensorrt, which round")
+    calibration_images: Count = Field(description="training images that set openvino_int8's ranges")
 
 
 class DetectionConfig(Shared):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from assay.config.base import Count, Fraction, Positive, ProjectName, Shared, Strict
+from assay.config.base import Count, ExportRuntime, Fraction, Positive, ProjectName, Shared, Strict
 from assay.config.condition import ConditionConfig, VisionLanguageConfig
 from assay.config.detection import DetectionConfig
 from assay.config.timeline import OcrConfig, TimelineConfig
@@ -123,12 +123,12 @@ class ClassifierEvaluation(Strict):
 class ParityBudget(Strict):
     """Which exports are made, and how far one may stray from the model before the stage fails."""
 
-    runtimes: tuple[Literal["onnx", "openvino_fp32", "openvino_bf16", "openvino_int8"], ...] = Field(
-        min_length=1
+    runtimes: tuple[ExportRuntime, ...] = Field(min_length=1)
+    max_probability_difference: Positive = Field(le=1, description="of onnx, openvino_fp32, torchscript")
+    max_accuracy_drop: Fraction = Field(description="of those three, on the validation images, as a share")
+    max_rounded_accuracy_drop: Fraction = Field(
+        description="the same of bf16, int8 and tensorrt, which round"
     )
-    max_probability_difference: Positive = Field(le=1, description="of onnx and openvino_fp32")
-    max_accuracy_drop: Fraction = Field(description="of those two, on the validation images, as a share")
-    max_rounded_accuracy_drop: Fraction = Field(description="the same of openvino_bf16 and openvino_int8")
     calibration_images: Count = Field(description="training images that set openvino_int8's ranges")
 
 

@@ -62,16 +62,17 @@ def coco_scores(
 
     number = {name: index + 1 for index, name in enumerate(images)}  # the scorer reads 0 as "no match"
     category = {name: index + 1 for index, name in enumerate(classes)}
+    truth, found = truth[truth["image"].isin(number)], found[found["image"].isin(number)]
     annotations: list[dict[str, Any]] = []
-    for row in truth[truth["image"].isin(number)].itertuples():
-        crowd = bool(row.ignore)
-        for each in category.values() if crowd else [category[str(row.label)]]:
-            annotations.append(
-                _annotation(row, number, each) | {"id": len(annotations) + 1, "iscrowd": int(crowd)}
-            )
+    for one, label, crowd in zip(_annotations(truth, number), truth["label"], truth["ignore"], strict=True):
+        for each in category.values() if crowd else [category[label]]:
+            said = {"category_id": each, "id": len(annotations) + 1, "iscrowd": int(crowd)}
+            annotations.append(one | said)
     results = [
-        _annotation(row, number, category[str(row.label)]) | {"score": float(row.score)}  # type: ignore[arg-type]
-        for row in found[found["image"].isin(number)].itertuples()
+        one | {"category_id": category[label], "score": score}
+        for one, label, score in zip(
+            _annotations(found, number), found["label"], found["score"].astype(float), strict=True
+        )
     ]
     dataset = {
         "images": [{"id": index} for index in number.values()],
@@ -92,11 +93,13 @@ def coco_scores(
     )
 
 
-def _annotation(row: Any, number: dict[str, int], category: int) -> dict[str, Any]:
-    x1, y1, x2, y2 = (float(getattr(row, corner)) for corner in CORNERS)
-    return {
-        "image_id": number[str(row.image)],
-        "category_id": category,
-        "bbox": [x1, y1, x2 - x1, y2 - y1],
-        "area": (x2 - x1) * (y2 - y1),
-    }
+def _annotations(boxes: pd.DataFrame, number: dict[str, int]) -> list[dict[str, Any]]:
+    """What the scorer wants of each row; by columns, for a row of a table at a time takes longer than the scoring."""
+    corners = boxes[list(CORNERS)].to_numpy(np.float64)
+    size = corners[:, 2:] - corners[:, :2]
+    columns = (
+        boxes["image"].map(number).tolist(),
+        np.hstack([corners[:, :2], size]).tolist(),
+        size.prod(axis=1).tolist(),
+    )
+    return [{"image_id": image, "bbox": box, "area": area} for image, box, area in zip(*columns, strict=True)]

@@ -1,4 +1,4 @@
-"""Export of a condition classifier: one ONNX file, and the proof that it answers as the model does."""
+"""Export of a condition classifier, and the proof that every file answers as the model does."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from assay.data.images import fit
+from assay.export.artifacts import export_others
 from assay.export.condition_predictor import ConditionPredictor
 from assay.export.metadata import KEY, to_text, versions
 from assay.export.onnx import OPSET, quiet
 from assay.export.parity import judge, odd_images, settle
 from assay.export.predictor import Image, pixels_of
+from assay.export.runtimes import EXACT, Runtime
 from assay.files import atomic_write
 from assay.models.backbones import SIDE
 from assay.models.condition import ConditionClassifier, to_pixels
@@ -23,7 +25,7 @@ _FROM_MODEL = (
     *("backbone", "architecture", "classes", "object_types", "spatial_features", "image_size"),
     *("head", "weights", "experiment", "seed"),
 )
-_PACKAGES = ("torch", "timm", "transformers", "onnx", "onnxruntime")
+_PACKAGES = ("torch", "timm", "transformers", "onnx", "onnxruntime", "openvino")
 
 
 class _Deployed(nn.Module):
@@ -51,19 +53,27 @@ def describe(info: Mapping[str, Any], *, source: Mapping[str, Any]) -> dict[str,
     }
 
 
-def export_condition(module: ConditionClassifier, path: Path, *, metadata: Mapping[str, Any]) -> None:
-    """Write `module` to `path` for any batch size.
+def export_condition(
+    module: ConditionClassifier,
+    path: Path,
+    *,
+    metadata: Mapping[str, Any],
+    runtimes: Sequence[Runtime] = ("onnx",),
+) -> None:
+    """Write `module` to `path`, an ONNX file for any batch size, and what `runtimes` need beside it.
 
-    Inputs are pixels, types and spatial; one that nothing in the graph reads is not in the file.
+    Inputs are pixels, types and spatial; one that nothing in the graph reads is not in the file. Raises UserError as
+    `assay.export.artifacts.export_others` does.
     """
     import onnx
 
     spatial = len(metadata["spatial_features"])
     example = (torch.zeros(2, 3, SIDE, SIDE), torch.zeros(2, dtype=torch.long), torch.zeros(2, spatial))
     batch = torch.export.Dim("batch")
+    deployed = _Deployed(module).cpu().eval()
     with quiet():
         program = torch.onnx.export(
-            _Deployed(module).cpu().eval(),
+            deployed,
             example,
             dynamo=True,
             opset_version=OPSET,
@@ -80,6 +90,7 @@ def export_condition(module: ConditionClassifier, path: Path, *, metadata: Mappi
     onnx.helper.set_model_props(model, {KEY: to_text(metadata)})
     with atomic_write(path) as temporary:
         onnx.save_model(model, temporary)
+    export_others(path.parent, runtimes, deployed=deployed, example=example, metadata=metadata)
 
 
 def check_condition_parity(
@@ -94,10 +105,12 @@ def check_condition_parity(
     groups: Sequence[str],
     max_probability_difference: float,
     max_accuracy_drop: float,
+    max_rounded_accuracy_drop: float,
+    runtimes: Sequence[Runtime] = ("onnx",),
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Compare `module` with the export in `folder`, crops of odd sizes included, and write parity.json there.
+    """Compare `module` with each export in `folder`, crops of odd sizes included, and write parity.json there.
 
     Returns what `assay.export.parity.check_parity` does. Raises ParityError when the export is over budget, after
     writing.
@@ -109,25 +122,24 @@ def check_condition_parity(
     numbers = np.concatenate([spatial, np.linspace(0, 1, len(odd) * spatial.shape[1]).reshape(len(odd), -1)])
     numbers = numbers.astype(np.float32)
     expected = _expected(module, everything, kinds, numbers)
-    answers = ConditionPredictor.load(folder).predict(
-        everything, [info["object_types"][kind] for kind in kinds], numbers
-    )
+    asked = everything, [info["object_types"][kind] for kind in kinds], numbers
     report = {
         "images": len(crops),
         "odd_images": list(odd),
         "accuracy": float((expected[: len(labels)].argmax(axis=1) == labels).mean()),
         "runtimes": {
-            "onnx": judge(
+            runtime: judge(
                 expected,
-                answers,
+                ConditionPredictor.load(folder, runtime).predict(*asked),
                 names=names,
                 labels=labels.tolist(),
                 groups=groups,
-                max_probability_difference=max_probability_difference,
-                max_accuracy_drop=max_accuracy_drop,
+                max_probability_difference=max_probability_difference if runtime in EXACT else None,
+                max_accuracy_drop=max_accuracy_drop if runtime in EXACT else max_rounded_accuracy_drop,
                 draws=draws,
                 seed=seed,
             )
+            for runtime in runtimes
         },
     }
     return settle(report, folder)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from assay.data.images import fit
 from assay.errors import UserError
 from assay.export.predictor import Image, pixels_of
-from assay.export.runtimes import Opened, open_export
+from assay.export.runtimes import Opened, Runtime, open_export
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,14 @@ class ConditionPredictor:
     opened: Opened
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int | None = None) -> "ConditionPredictor":
-        """Load the export in `folder`; threads: CPU threads of one prediction, None = all cores.
+    def load(
+        cls, folder: Path, runtime: Runtime = "onnx", *, threads: int | None = None
+    ) -> "ConditionPredictor":
+        """Load the export in `folder` for one runtime; threads: CPU threads of one prediction, None = all cores.
 
         Raises UserError as `assay.export.runtimes.open_export` does.
         """
-        return cls(*open_export(folder, "onnx", threads))
+        return cls(*open_export(folder, runtime, threads))
 
     @property
     def classes(self) -> list[str]:

@@ -5,13 +5,14 @@ images, weights are rounded by channel, biases are corrected. No training, no la
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.data.images import fit
 from assay.errors import UserError
@@ -55,12 +56,21 @@ def describe_calibration(chosen: "pd.DataFrame", *, seed: int) -> dict[str, Any]
 
 
 def export_int8(
-    onnx_path: Path, folder: Path, *, images: Sequence[Image], metadata: Mapping[str, Any]
+    onnx_path: Path,
+    folder: Path,
+    *,
+    images: Sequence[Image],
+    metadata: Mapping[str, Any],
+    fitted: Callable[[Image], NDArray[Any]] | None = None,
+    exact_head: bool = False,
 ) -> None:
     """Quantise the ONNX file; write model.xml and model.bin into `folder` (replaced), metadata in rt_info.
 
-    images: the calibration set. The batch is one for good: int8 with dynamic shapes crashes on processors
-    with AMX (openvino issue 37577). Raises UserError without images, or when the files cannot be written.
+    images: the calibration set. fitted: an image -> uint8 (S, S, 3) as the network sees it; None: as classifiers do.
+    exact_head: leave a detector's head in fp32, see `head_of`. The batch is one for good: int8 with dynamic shapes
+    crashes on processors with AMX (openvino issue 37577).
+
+    Raises UserError without images, or when the files cannot be written.
     """
     if not images:
         raise UserError("export runtime openvino_int8: the calibration set is empty; give training images")
@@ -70,9 +80,9 @@ def export_int8(
     size = metadata["image_size"]
     model = openvino.Core().read_model(onnx_path)
     model.reshape([1, 3, size, size])
+    seen = fitted or (lambda image: fit(pixels_of(image), size))
     dataset = nncf.Dataset(
-        images,
-        lambda image: {"pixels": fit(pixels_of(image), size).transpose(2, 0, 1)[None].astype(np.float32)},
+        images, lambda image: {"pixels": seen(image).transpose(2, 0, 1)[None].astype(np.float32)}
     )
     kinds = [operation.get_type_name() for operation in model.get_ops()]
     attention = (
@@ -85,7 +95,22 @@ def export_int8(
             subset_size=len(images),
             # symmetric weights, asymmetric activations: what swish-like activations want
             preset=nncf.QuantizationPreset.MIXED,
-            model_type=nncf.ModelType.TRANSFORMER if attention else None,
+            model_type=nncf.ModelType.TRANSFORMER if attention and not exact_head else None,
+            ignored_scope=head_of(model) if exact_head else None,
         )
     quantised.set_rt_info(to_text(metadata), [KEY])
     save(quantised, folder)
+
+
+def head_of(model: Any) -> Any:
+    """The last layer of a detector as nncf's ignored scope: quantised too, it lost most of a small detector's objects."""
+    import nncf
+
+    names = {_layer_of(str(node.get_friendly_name())) for node in model.get_ordered_ops()} - {""}
+    head = max(names, key=lambda name: int(name.removeprefix("model.")))
+    return nncf.IgnoredScope(patterns=[f".*/{head}/.*"], validate=False)
+
+
+def _layer_of(node: str) -> str:
+    """`model.23` of `/model.23/cv2.0/conv/Conv`, "" of a node that is not of the network's layers."""
+    return next((part for part in node.split("/") if part.startswith("model.") and part[6:].isdigit()), "")

@@ -1,4 +1,7 @@
-"""The programs that run an exported model: each opens a file and answers arrays. Nothing here imports torch."""
+"""The programs that run an exported model: each opens a file and answers arrays.
+
+Only TorchScript and TensorRT need torch, and import it when they open a file.
+"""
 
 import importlib
 import os
@@ -16,7 +19,7 @@ from assay.errors import UserError
 from assay.export.metadata import KEY, to_text
 from assay.files import read_json
 
-Runtime = Literal["onnx", "openvino_fp32", "openvino_bf16", "openvino_int8"]
+Runtime = Literal["onnx", "openvino_fp32", "openvino_bf16", "openvino_int8", "torchscript", "tensorrt"]
 
 # bf16 is how the fp32 file is run, not another file: OpenVINO rounds while it computes
 FILES: Mapping[Runtime, str] = {
@@ -24,10 +27,11 @@ FILES: Mapping[Runtime, str] = {
     "openvino_fp32": "openvino/model.xml",
     "openvino_bf16": "openvino/model.xml",
     "openvino_int8": "openvino_int8/model.xml",
+    "torchscript": "model.torchscript",
+    "tensorrt": "model.engine",
 }
-EXACT: frozenset[Runtime] = frozenset(
-    {"onnx", "openvino_fp32"}
-)  # the others round: accuracy is their measure
+# the others round: the task's metric is their measure
+EXACT: frozenset[Runtime] = frozenset({"onnx", "openvino_fp32", "torchscript"})
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,14 @@ def open_export(
 def open_model(path: Path, runtime: Runtime, threads: int | None = None) -> Opened:
     """Open one model file; threads: CPU threads of one answer, None = all cores.
 
-    Both runtimes are told to flush denormal numbers, up to 70 times slower on x86. They do it for the whole process,
-    and only the first model that a process opens has a say: later ones inherit what it asked for.
+    Every CPU runtime is told to flush denormal numbers, up to 70 times slower on x86. They do it for the whole process,
+    and only the first model that a process opens has a say: later ones inherit what it asked for. TorchScript's threads
+    are those of all torch in the process.
 
     Raises UserError when the file is missing or damaged, or the runtime is not installed.
     """
-    start = _onnx if runtime == "onnx" else _openvino
-    library = package("onnxruntime" if runtime == "onnx" else "openvino", runtime)
+    name, start = _STARTS[runtime.partition("_")[0]]
+    library = package(name, runtime)
     if not path.is_file():
         raise UserError(f"{path}: not found; run the export stage to write it")
     try:
@@ -142,3 +147,23 @@ def _openvino(openvino: Any, path: Path, runtime: Runtime, threads: int) -> Open
         tuple(part.any_name for part in model.inputs),
         model.get_rt_info([KEY]).astype(str) if model.has_rt_info([KEY]) else "",
     )
+
+
+def _torchscript(torch: Any, path: Path, runtime: Runtime, threads: int) -> Opened:
+    from assay.export.torchscript import open_torchscript
+
+    return open_torchscript(torch, path, threads)
+
+
+def _tensorrt(tensorrt: Any, path: Path, runtime: Runtime, threads: int) -> Opened:
+    from assay.export.tensorrt import open_engine
+
+    return open_engine(tensorrt, path)
+
+
+_STARTS: Mapping[str, tuple[str, Callable[[Any, Path, Runtime, int], Opened]]] = {
+    "onnx": ("onnxruntime", _onnx),
+    "openvino": ("openvino", _openvino),
+    "torchscript": ("torch", _torchscript),
+    "tensorrt": ("tensorrt", _tensorrt),
+}

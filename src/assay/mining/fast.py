@@ -240,7 +240,7 @@ def convert(detector: TorchDetector, shape: tuple[int, int]) -> Any:
 
 
 def quantise(model: Any, frames: Sequence[np.ndarray]) -> Any:
-    """The model in int8 but for its head: quantised too, the head lost most of a small detector's objects.
+    """The model in int8 but for its head (`head_of`).
 
     Scores still move by some hundredths: measure what it does to
     the candidates (`python -m benchmarks.mining --precision int8`) before it mines.
@@ -253,22 +253,13 @@ def quantise(model: Any, frames: Sequence[np.ndarray]) -> Any:
 
     import nncf
 
+    from assay.export.int8 import head_of
+
     logging.getLogger("nncf").setLevel(logging.ERROR)
-    head = max({name for name in map(_layer_of, model.get_ordered_ops()) if name}, key=_number)
     return nncf.quantize(
         model,
         nncf.Dataset([frame[None] for frame in frames]),
         preset=nncf.QuantizationPreset.MIXED,  # activations need not be symmetric: SiLU is not
         subset_size=len(frames),
-        ignored_scope=nncf.IgnoredScope(patterns=[f".*/{head}/.*"], validate=False),
+        ignored_scope=head_of(model),
     )
-
-
-def _layer_of(node: Any) -> str:
-    """`model.23` of `/model.23/cv2.0/conv/Conv`, "" of a node that is not of the network's layers."""
-    parts = str(node.get_friendly_name()).split("/")
-    return next((part for part in parts if part.startswith("model.") and part[6:].isdigit()), "")
-
-
-def _number(layer: str) -> int:
-    return int(layer.removeprefix("model."))
