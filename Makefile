@@ -13,6 +13,9 @@ SET ?=
 JOBS ?= 1
 LAUNCHER ?= process
 CLUSTER ?=
+MODEL ?=
+RUNTIME ?=
+BATCH ?=
 
 VENV := .venv
 STAMP := $(VENV)/.made-from-lock
@@ -20,7 +23,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help env data repro sweep test test-slow lint format ui docs status clean
+.PHONY: help env data repro sweep bench test test-slow lint format ui docs status clean
 .DELETE_ON_ERROR:
 
 help:         ## list the targets
@@ -62,6 +65,9 @@ lint: env     ## format check, rules, types, import directions
 
 format: env   ## format and mend what a tool can mend
 	@ruff format . && ruff check --fix .
+
+bench: env    ## what models cost here: FPS, latency, memory, size: [MODEL=yolo11n:640,cherry-classifier] [RUNTIME=onnx] [BATCH=1,16]
+	@python -m benchmarks.deployment $(if $(MODEL),--model "$(MODEL)") $(if $(RUNTIME),--runtime "$(RUNTIME)") $(if $(BATCH),--batch "$(BATCH)")
 
 ui: env       ## open MLflow on http://127.0.0.1:5000
 	@assay registry ui

@@ -42,6 +42,7 @@ COLUMNS = (
     *("fps_single_frame", "median_ms", "p95_ms", "images_per_second", "memory_mb", "gpu_memory_mb"),
     *("size_mb", "parameters", "failed", "gpu", *MADE_ON),
 )
+RESULTS = Path("results")
 PACKAGES = ("torch", "timm", "ultralytics", "onnxruntime", "openvino", "nncf", "tensorrt")
 PRECISION = {"openvino_bf16": "bf16", "openvino_int8": "int8", "torch_fp16": "fp16", "tensorrt": "fp16"}
 
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     cpu = machine["cpu"]
     name = f"benchmark-{slug(cpu['model'])}-{cpu['cores']}core" + (f"-{slug(gpu)}" if gpu else "")
-    target, made = Path("results") / f"{name}.csv", made_on(machine, PACKAGES)
+    target, made = RESULTS / f"{name}.csv", made_on(machine, PACKAGES)
     merge_table(target, [{**row, "gpu": gpu, **made} for row in rows], COLUMNS, KEY)
     print(shown(rows))
     print(target)
