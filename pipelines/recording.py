@@ -79,7 +79,13 @@ def run_name(cfg: Any) -> str:
 
 def model_tags(cfg: Any) -> dict[str, str]:
     """What runs of models are filtered and compared by."""
-    return {"experiment": cfg.experiment.id, "seed": str(cfg.seed)}
+    scaled = (f"{key} {before} -> {after}" for key, (before, after) in cfg.profile.scaled.items())
+    return {
+        "experiment": cfg.experiment.id,
+        "seed": str(cfg.seed),
+        "protocol": ", ".join(scaled)
+        or "as written",  # what the profile or a request changed of the experiment
+    }
 
 
 def version_tags(cfg: Any, info: dict[str, Any], source: str) -> dict[str, str]:

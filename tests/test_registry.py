@@ -540,6 +540,15 @@ def test_a_server_that_is_not_there_is_one_line(repository, monkeypatch):
         sync()
 
 
+def test_a_databases_driver_that_is_not_installed_is_one_line(repository, monkeypatch):
+    train()
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql+psycopg://assay@127.0.0.1:9/mlflow")
+    with pytest.raises(UserError, match=r"cannot be used .*psycopg.*runs are safe in build/") as caught:
+        sync()
+    assert "\n" not in str(caught.value)
+
+
 def test_no_store_has_no_versions(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert registry.model_versions() == []

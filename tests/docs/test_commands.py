@@ -15,7 +15,7 @@ from assay.cli import app
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # other programs' commands, whose options are theirs
-FOREIGN = {"source", "curl", "git", "cd", "uv", "pip", "docker", "apt-get", "ray"}
+FOREIGN = {"export", "source", "curl", "git", "cd", "uv", "pip", "docker", "apt-get", "ray"}
 FENCE = re.compile(r"^```(?:sh|bash)\n(.*?)^```", re.M | re.S)
 
 

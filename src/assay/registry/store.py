@@ -242,7 +242,7 @@ def mistakes_named(mlruns: Path, afterwards: str = _AFTERWARDS) -> Iterator[None
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, sqlite3.Error, Timeout, OSError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, Timeout, OSError, ImportError) as error:
         raise UserError(_advice(server() or str(mlruns), str(error), afterwards)) from error
 
 
@@ -255,6 +255,8 @@ def _advice(store: str, problem: str, afterwards: str = _AFTERWARDS) -> str:
             f" `mlflow db upgrade sqlite:///{store}/mlflow.db` first"
         )
     first = problem.splitlines()[0]
+    if "No module named 'psycopg'" in first:  # SQLAlchemy's choice for postgresql:// since 2.1
+        first += "; the driver in the lock is psycopg2: write postgresql+psycopg2://"
     return f"{store} cannot be used ({first}); {safe} mend that, then run {afterwards} again"
 
 
