@@ -31,6 +31,18 @@ def uploads(count, seed=0):
         content = change(rng, bases[name])
         if rng.random() < 0.2:
             content = CHANGES[rng.integers(len(CHANGES))](rng, content)
+        if rng.random() < 0.05:
+            yield (*grown(rng), {"Content-Type": "application/pdf"}, "/v1/documents")
+            continue
+        if rng.random() < 0.15:
+            called = NAMES[rng.integers(len(NAMES))]
+            yield (
+                f"{name}, {change.__name__}, as {called[:20]!r}",
+                form(called, content),
+                FORM,
+                "/v1/documents",
+            )
+            continue
         said = ["application/pdf", "image/png", "text/html", "", "application/x-www-form-urlencoded"][
             rng.integers(5)
         ]
@@ -87,6 +99,20 @@ def headed(rng, content):
 CHANGES = (truncated, flipped, cut, doubled, enlarged, noise, headed)
 
 
+def grown(rng):
+    """What takes little room on the line and much elsewhere: (what, content)."""
+    pages, megabytes = int(rng.integers(31, 20_000)), int(rng.integers(1, 40))
+    width, height = (int(side) for side in rng.integers(6_001, 2**31 - 1, 2))
+    return (
+        (f"{pages} pages", many_pages(pages)),
+        (f"a stream of {megabytes} MB", swelling(megabytes)),
+        (f"a stream of {megabytes} MB, packed twice", swelling(megabytes, layers=2)),
+        (f"a picture of {width} x {height} px", wide_png(width, height)),
+        (f"a picture of {width} x {height} px on a page", wide_picture(width, height)),
+        (f"a bitmap of {width} x {height} px", wide_bmp(width, height)),
+    )[rng.integers(6)]
+
+
 def handmade():
     """Yield what a random change rarely hits."""
     pdf = {"Content-Type": "application/pdf"}
@@ -97,8 +123,11 @@ def handmade():
         "10,000 pages": many_pages(10_000),
         "pages in a circle": circle(),
         "huge page": drawn.pdf(lambda canvas: canvas.setPageSize((200_000, 200_000))),
-        "a stream that swells": swelling(),
+        "a stream that swells": swelling(20),
+        "a stream that swells twice": swelling(200, layers=2),
         "a picture of 30000 x 30000 px": wide_png(30_000, 30_000),
+        "a bitmap of 30000 x 30000 px": wide_bmp(30_000, 30_000),
+        "a page with a picture of 60000 x 60000 px": wide_picture(60_000, 60_000),
         "a long picture": wide_png(100_000, 1),
         "an animation": picture("GIF"),
         "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
@@ -107,15 +136,7 @@ def handmade():
     }.items():
         yield what, content, pdf, "/v1/documents"
     good = drawn.pdf(drawn.text)
-    for name in (
-        b"a\x00b.pdf",
-        b"../../../etc/passwd",
-        b"con",
-        b"a" * 5000,
-        "ж.pdf".encode(),
-        b'"; rm -rf',
-        b"\xff\xfe",
-    ):
+    for name in NAMES:
         yield f"a name {name[:20]!r}", form(name, good), FORM, "/v1/documents"
     for what, content in {
         "a form without an end": form(b"a", good)[:-40],
@@ -135,6 +156,19 @@ def handmade():
         yield f"a type {kind}", form(b"a", good), {"Content-Type": kind.encode("latin-1")}, "/v1/documents"
 
 
+SECRET = "salary-list"  # in names of files: no answer may repeat one
+NAMES = (
+    b"a\x00b.pdf",
+    b"salary-list.pdf",
+    b"salary-list\x00.png",
+    b"../../../etc/salary-list",
+    b"C:\\salary-list.docx",
+    b"con",
+    b"a" * 5000,
+    "ж.pdf".encode(),
+    b'"; rm -rf salary-list',
+    b"\xff\xfe",
+)
 FORM = {"Content-Type": "multipart/form-data; boundary=edge"}
 
 
@@ -157,14 +191,29 @@ def circle():
     return build(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 2/Kids[2 0 R 2 0 R]>>")
 
 
-def swelling():
-    """A page whose content is 20 MB of blanks in 20 kB."""
-    packed = zlib.compress(b" " * 20_000_000, 9)
+def swelling(megabytes, layers=1):
+    """A page whose content is so many MB of blanks in a thousandth of it, packed `layers` times."""
+    packed = b" " * (megabytes * 1_000_000)
+    for _ in range(layers):
+        packed = zlib.compress(packed, 9)
+    return one_page(b"/Filter[%s]" % (b"/FlateDecode" * layers), packed)
+
+
+def wide_picture(width, height):
+    """A page with a picture that says it is large and has next to nothing in it."""
+    packed = zlib.compress(b"\x00" * 1000)
+    said = b"/Type/XObject/Subtype/Image/Width %d/Height %d/BitsPerComponent 8/ColorSpace/DeviceRGB"
+    return one_page(b"", b"100 0 0 100 0 0 cm /A Do", said % (width, height) + b"/Filter/FlateDecode", packed)
+
+
+def one_page(told, content, picture=b"", pixels=b""):
+    """A PDF of one page with this stream, and this picture as /A."""
     return build(
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]/Contents 4 0 R>>",
-        b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(packed), packed),
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]/Contents 4 0 R/Resources<</XObject<</A 5 0 R>>>>>>",
+        b"<</Length %d%s>>stream\n%s\nendstream" % (len(content), told, content),
+        b"<</Length %d%s>>stream\n%s\nendstream" % (len(pixels), picture, pixels),
     )
 
 
@@ -200,3 +249,16 @@ def wide_png(width, height):
         + chunk(b"IDAT", zlib.compress(b"\x00" * 1000))
         + chunk(b"IEND", b"")
     )
+
+
+def wide_bmp(width, height):
+    """A bitmap that says it is large."""
+    head = (
+        b"BM"
+        + (54).to_bytes(4, "little")
+        + bytes(4)
+        + (54).to_bytes(4, "little")
+        + (40).to_bytes(4, "little")
+    )
+    sides = width.to_bytes(4, "little") + height.to_bytes(4, "little")
+    return head + sides + b"\x01\x00\x18\x00" + bytes(24)
