@@ -49,7 +49,6 @@ def train_into(
     from assay.training.precision import start_torch
 
     start_torch(cfg.seed)
-    refuse_what_nothing_reads(cfg)
     import pandas as pd
 
     from assay.data.classification import source_of
@@ -69,19 +68,21 @@ def train_into(
     labelled = int((rows["split"] == "train").sum())
     negatives = _negatives(cfg, run, labelled)
     boxes = _boxes(dataset, rows)
-    if cfg.train.teacher:
-        more_rows, more_boxes = _taught(cfg, before, work / "taught", run)
-        rows = pd.concat([rows, more_rows], ignore_index=True)
-        boxes = pd.concat(
-            [boxes, more_boxes[[*boxes.columns.intersection(more_boxes.columns)]]], ignore_index=True
-        )
+    added: dict[str, int] = {"taught": 0, "generated": 0}
+    for way, add in (("taught", _taught), ("generated", _generated)):
+        more_rows, more_boxes = add(cfg, before, work / way, run, labelled)
+        added[way] = len(more_rows)
+        if len(more_rows):
+            rows = pd.concat([rows, more_rows], ignore_index=True)
+            shared = [*boxes.columns.intersection(more_boxes.columns)]
+            boxes = pd.concat([boxes, more_boxes[shared]], ignore_index=True)
     trained = train_detector(
         rows,
         boxes,
         root=dataset,
         negatives=negatives.pictures if negatives else [],
         classes=cfg.project.classes,
-        architecture=cfg.model.architecture,
+        architecture=cfg.model.network,
         image_size=cfg.model.image_size,
         weights=weights,
         settings=cfg.train.model_dump(),
@@ -91,11 +92,7 @@ def train_into(
         log=lambda name, value, epoch: _log(run, name, value, epoch, cfg.train.epochs),
     )
     facts: dict[str, Any] = {"experiment": cfg.experiment.id, "profile": cfg.profile.name}
-    facts["images"] = {
-        **trained.info["images"],
-        "train": labelled,
-        "taught": len(rows) - labelled - held_out(rows),
-    }
+    facts["images"] = {**trained.info["images"], "train": labelled, **added}
     if negatives:
         facts["negatives"] = negatives.about(labelled)
     with fresh_folder(out) as folder:
@@ -108,21 +105,6 @@ def train_into(
         run.artifact(out / name)
     info: dict[str, Any] = read_json(out / "model.json")
     return info
-
-
-def refuse_what_nothing_reads(cfg: DetectionConfig) -> None:
-    """An experiment that would train as the plain detector, under another name, is refused."""
-    from assay.errors import UserError
-
-    wanted = {
-        "model.attention": cfg.model.attention != "none",
-        "train.synthetic": bool(cfg.train.synthetic),
-    }
-    if missing := [key for key, is_wanted in wanted.items() if is_wanted]:
-        raise UserError(
-            f"experiment={cfg.experiment.id}: {', '.join(missing)}: configured, but no stage does it yet; without it "
-            "this would be another experiment"
-        )
 
 
 def _log(run: Run, name: str, value: float, epoch: int, epochs: int) -> None:
@@ -184,11 +166,6 @@ def _boxes(dataset: Path, rows: "pd.DataFrame") -> "pd.DataFrame":
     return boxes[~boxes["ignore"]].merge(sizes, on="image").reset_index(drop=True)
 
 
-def held_out(rows: "pd.DataFrame") -> int:
-    """How many rows are of the val split: measured on, not learnt from."""
-    return int((rows["split"] == "val").sum())
-
-
 def asks_for_negatives(cfg: DetectionConfig) -> bool:
     """Whether the experiment trains on reviewed negatives at all."""
     return bool(cfg.train.hard_negatives or cfg.train.negative_share)
@@ -238,11 +215,13 @@ def negative_clips(dataset: Path) -> list[str]:
 
 
 def _taught(
-    cfg: DetectionConfig, before: Path | None, folder: Path, run: Run
+    cfg: DetectionConfig, before: Path | None, folder: Path, run: Run, labelled: int
 ) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """The teacher's sure boxes on frames of the clips; see `assay.training.teacher`."""
+    """The teacher's sure boxes on frames of the clips; see `assay.training.teacher`. Nothing without a teacher."""
     import pandas as pd
 
+    if not cfg.train.teacher:
+        return pd.DataFrame(), pd.DataFrame()
     from assay.data.classification import read_manifest
     from assay.errors import UserError
     from assay.mining.clips import minable_clips
@@ -276,4 +255,24 @@ def _taught(
     print(f"{name} taught {len(boxes)} boxes on {len(rows)} frames that nobody labelled")
     if rows.empty:
         print(f"note: {name} is sure of nothing ({cfg.train.teacher_confidence:g}): the student learns alone")
+    return rows, boxes
+
+
+def _generated(
+    cfg: DetectionConfig, before: Path | None, folder: Path, run: Run, labelled: int
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Drawn pages, `train.synthetic` for each of the `labelled` real training images; see `assay.training`."""
+    from assay.errors import UserError
+    from assay.training.generated_pages import generated_pages
+
+    count = round(cfg.train.synthetic * labelled)
+    if count and cfg.project.name != "documents":
+        raise UserError(
+            f"train.synthetic={cfg.train.synthetic:g}: pages are drawn, and {cfg.project.name} has none; set it to 0"
+        )
+    rows, boxes = generated_pages(folder, count, class_map=cfg.prepare.class_map, seed=cfg.seed)
+    if count:
+        run.metric("generated_images", len(rows))
+        run.metric("generated_boxes", len(boxes))
+        print(f"{len(rows)} pages drawn with {len(boxes)} marks, beside {labelled} real ones", flush=True)
     return rows, boxes

@@ -27,6 +27,8 @@ def data_of(cfg: DetectionConfig) -> list[Path]:
     files = [Path(cfg.build) / "dataset/manifest.parquet", Path(cfg.build) / "dataset/boxes.parquet"]
     if cfg.train.hard_negatives or cfg.train.negative_share:
         files.append(Path(cfg.build) / "hard_examples/examples.csv")
+    if cfg.train.synthetic:
+        files += sorted(Path("src/assay/sample").glob("*.py"))
     if cfg.pretrain is not None or cfg.train.teacher:  # it holds a hash of every clip
         files.append(Path(cfg.build) / "dataset/clips.csv")
     return files
@@ -64,9 +66,10 @@ def predictions_of(jobs: "Sequence[Job]") -> "BoxPredictions":
 def sections(
     folder: Path, jobs: "Sequence[Job]", stored: "BoxPredictions", requested: Sequence[str]
 ) -> "list[Section]":
-    """The proof, where the sweep has two detectors or more: the first one that ended well is what is compared with.
+    """The curve over drawn pages, where jobs differ in it; the proof, where the project has video without an object and
+    the sweep two detectors or more: the first one that ended well is what is compared with.
 
-    Writes proof.csv, .md and .html into the sweep's folder.
+    Writes generated.png, proof.csv, .md and .html into the sweep's folder.
     """
     from assay.config.compose import read_sweep
     from assay.files import read_json
@@ -74,8 +77,9 @@ def sections(
     from pipelines.proving import kept_video, prove
 
     good = [job for job in jobs if job.name in stored.models]
+    curve = _curve(folder, good)
     if len(good) < 2 or good[0].cfg.project.negative_video is None:
-        return []
+        return curve
     scores = {
         job.name: {
             split: part["all"] for split, part in read_json(job.folder / "evaluation/metrics.json").items()
@@ -86,16 +90,36 @@ def sections(
         job.name: job.cfg.train.negative_share for job in good if job.cfg.train.negative_share is not None
     }
     changed = f" ({', '.join(requested)})" if requested else ""
-    return prove(
-        good[0].cfg,
-        folder,
-        stored,
-        kept_video([job.folder / "evaluation" for job in good]),
-        scores,
-        title=read_sweep(jobs[0].folder.parent.name).title + changed,
-        stated={job.name: thresholds(job.cfg, stored, job.name) for job in good},
-        shares=shares if len(shares) == len(good) else None,
-    )[1]
+    return (
+        curve
+        + prove(
+            good[0].cfg,
+            folder,
+            stored,
+            kept_video([job.folder / "evaluation" for job in good]),
+            scores,
+            title=read_sweep(jobs[0].folder.parent.name).title + changed,
+            stated={job.name: thresholds(job.cfg, stored, job.name) for job in good},
+            shares=shares if len(shares) == len(good) else None,
+        )[1]
+    )
+
+
+def _curve(folder: Path, good: "Sequence[Job]") -> "list[Section]":
+    """`generated_curve.curve_section`, where there are trainings with different numbers of drawn pages."""
+    from assay.evaluation.generated_curve import curve_section
+    from assay.files import read_json
+
+    found: dict[float, tuple[int, Any]] = {}
+    first = ""
+    for job in good:  # of seeds and experiments that draw as many, the first
+        scores = read_json(job.folder / "evaluation/metrics.json")
+        first = first or next(iter(scores))
+        drawn = read_json(job.folder / "model/model.json")["images"].get("generated", 0)
+        found.setdefault(job.cfg.train.synthetic, (drawn, scores[first]["all"]))
+    if len(found) < 2:
+        return []
+    return [curve_section(folder, [(times, *one) for times, one in found.items()], split=first)]
 
 
 def compare(

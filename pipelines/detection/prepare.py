@@ -54,7 +54,8 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
 def _read(cfg: DetectionConfig, data: Path) -> "tuple[Iterable[Item | Bad], list[ClipRow] | None]":
     """The project's images, unusable clips among them, and its usable clips where it has some."""
     how = cfg.prepare
-    common: Any = {"class_map": how.class_map, "ignore": how.ignore, "max_side": how.max_side}
+    known = {raw: name for raw, name in how.class_map.items() if raw not in how.ignore}
+    common: Any = {"class_map": known, "ignore": how.ignore, "max_side": how.max_side}
     if cfg.project.name == "documents":
         from assay.data.documents import read as read_pages
 
@@ -77,7 +78,7 @@ def _regrouped(cfg: DetectionConfig, items: "Iterable[Item | Bad]") -> "Iterable
     from assay.data.splitting import resplit, with_groups
 
     how = cfg.prepare.regroup
-    if how is None:
+    if how is None or (how.split == "published" and not how.look_distance):  # the reader's groups do
         return items
     grouped = with_groups(
         items,

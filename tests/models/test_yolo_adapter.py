@@ -54,6 +54,26 @@ def test_a_network_is_of_its_seed_and_draws_from_nobody():
     assert not same(first, build("yolo11n", CLASSES, seed=2).state_dict())
 
 
+def test_attention_is_built_and_every_other_layer_takes_the_plain_networks_weights():
+    plain = build("yolo11n", CLASSES, seed=1)
+    network = build("yolo11n_cbam", CLASSES, seed=2).eval()
+    assert [k for k, layer in enumerate(network.model) if type(layer).__name__ == "CBAM"] == [11]
+    assert type(build("yolo11s_cbam", CLASSES).model[11].channel_attention.fc).__name__ == "Conv2d"
+    carried = carry_over(network, plain.state_dict(), classes=CLASSES, known=CLASSES)
+    new = [name for name in network.state_dict() if name.startswith("model.11.")]
+    assert carried == {"copied": len(plain.state_dict()), "mapped": 0, "left_random": len(new)} and new
+    own, theirs = network.state_dict(), plain.state_dict()
+    for mine, before in (("model.10", "model.10"), ("model.14", "model.13"), ("model.24", "model.23")):
+        names = [name for name in theirs if name.startswith(f"{before}.")]
+        assert names and all(torch.equal(own[mine + name[len(before) :]], theirs[name]) for name in names)
+    again = carry_over(
+        build("yolo11n_cbam", CLASSES, seed=3), own, classes=CLASSES, known=CLASSES
+    )  # from one with attention
+    assert again["left_random"] == 0
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 3, 64, 64))[0].shape == (1, 4 + len(CLASSES), 84)
+
+
 @pytest.mark.parametrize("classes", [("cone",), CLASSES])
 def test_a_network_answers_with_a_box_and_a_score_per_class(classes):
     network = build("yolo11n", classes).eval()

@@ -24,8 +24,12 @@ from assay.sample.documents import (
 )
 from assay.sample.pdf_paper import DPI
 
+SUBCLASSES = (
+    *("signature_handwritten", "signature_digital"),
+    *("stamp_official", "stamp_notary", "stamp_company"),
+)
 SETTINGS = {
-    "class_map": {"qr": "qr", "signature": "signature", "stamp": "stamp"},
+    "class_map": {name: name.partition("_")[0] for name in ("qr", *SUBCLASSES)},
     "ignore": ["paraphe"],
     "max_side": 10_000,
     "dpi": DPI,
@@ -107,6 +111,14 @@ def test_each_class_occurs_often_and_in_both_splits(items):
     for name in ("qr", "signature", "stamp"):
         assert boxes["train", name] >= 10
         assert boxes["val", name] >= 1
+
+
+def test_kinds_of_signature_and_stamp_are_told_apart(items):
+    kinds = Counter(box.raw for one in items.values() for box in one.boxes if box.raw in SUBCLASSES)
+    assert set(kinds) == set(SUBCLASSES) and min(kinds.values()) >= 3, kinds
+    digital = {one.source for one in items.values() for box in one.boxes if box.raw == "signature_digital"}
+    scans = {f"pdfs/{name}.pdf" for name, (_, scan) in DOCUMENTS.items() if scan}
+    assert not {source.partition("#")[0] for source in digital} & scans  # nobody prints and scans one here
 
 
 def test_pages_nobody_looked_at_are_in_the_pool_with_their_truth(items, truth):

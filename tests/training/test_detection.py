@@ -9,6 +9,7 @@ import torch
 
 from assay.errors import UserError
 from assay.models import yolo_adapter
+from assay.models.detector import load_detector, save_detector
 from assay.models.detector_weights import DetectorWeights
 from assay.starter import SETTINGS
 from assay.training.detection import lay_out, train_detector
@@ -241,3 +242,31 @@ def test_a_loss_that_is_not_finite_is_named_with_its_epoch(dataset, asked, monke
         UserError, match=r"training collapsed in epoch 2: .*loss.* not finite.*lower train\.lr0"
     ):
         train_detector(*dataset, **asked)
+
+
+def test_a_network_with_attention_learns_and_is_read_again(dataset, asked, tmp_path):
+    plain = yolo_adapter.build("yolo11n", CLASSES, seed=4)
+    weights = DetectorWeights("file", "plain", plain.state_dict(), CLASSES)
+    settings = asked["settings"] | {
+        "epochs": 1,
+        "freeze": 10,
+        "batch": 4,
+        "nominal_batch": 4,
+        "close_mosaic": 0,
+    }
+    trained = train_detector(
+        *dataset, **asked | {"architecture": "yolo11n_cbam", "weights": weights, "settings": settings}
+    )
+    assert (trained.info["architecture"], len(trained.history)) == ("yolo11n_cbam", 1)
+    assert trained.info["weights"]["left_random"] == 3  # the block's own tensors
+    state, begun = (
+        trained.module.state_dict(),
+        yolo_adapter.build("yolo11n_cbam", CLASSES, seed=1).state_dict(),
+    )
+    assert torch.equal(
+        state["model.4.cv1.conv.weight"], plain.state_dict()["model.4.cv1.conv.weight"]
+    )  # frozen
+    learnt = "model.11.spatial_attention.cv1.weight"
+    assert not torch.equal(state[learnt], begun[learnt])
+    save_detector(tmp_path, trained.module, trained.info)
+    assert load_detector(tmp_path)[0].module.model[11].spatial_attention is not None

@@ -22,13 +22,22 @@ class DetectorModel(Strict):
     fine_tune: ExperimentId | None = Field(description="start from this experiment's best checkpoint")
     image_size: int = Field(ge=32, le=2048, description="side of the letterboxed input, px")
     patch: Literal[32] = Field(description="image_size must be a multiple of this, the coarsest stride")
-    attention: Literal["none", "cbam"] = Field(description="cbam: block attention behind the backbone")
+    attention: Literal["none", "cbam"] = Field(description="cbam: block attention behind a yolo11's backbone")
 
     @model_validator(mode="after")
     def _size_fits_patch(self) -> "DetectorModel":
         if self.image_size % self.patch:
             raise ValueError(f"image_size {self.image_size} is not a multiple of patch {self.patch}")
+        if self.attention != "none" and not self.architecture.startswith("yolo11"):
+            raise ValueError(
+                f"attention {self.attention} is described for yolo11 only, not {self.architecture}"
+            )
         return self
+
+    @property
+    def network(self) -> str:
+        """The network's name with what is added to it: yolo11s, yolo11s_cbam."""
+        return self.architecture if self.attention == "none" else f"{self.architecture}_{self.attention}"
 
 
 class DetectorTraining(Strict):
@@ -42,7 +51,7 @@ class DetectorTraining(Strict):
         description="of all training images, instead of a number of hard negatives; null = the number",
     )
     negative_warning: Fraction = Field(description="a larger share of hard negatives is warned of")
-    synthetic: float = Field(ge=0, le=100, description="generated images per real training image")
+    synthetic: float = Field(ge=0, le=100, description="pages drawn per real training image; documents only")
     teacher: ExperimentId | None = Field(
         description="its detector's boxes on frames of the clips are further labels; null = none"
     )
@@ -173,7 +182,9 @@ class DetectionPreparation(Strict):
     class_map: dict[str, str] = Field(
         description='name in the annotation -> class of the project, "" = background'
     )
-    ignore: tuple[str, ...] = Field(description="annotated names that are neither object nor background")
+    ignore: tuple[str, ...] = Field(
+        description="annotated names that are neither object nor background, whatever class_map says of them"
+    )
     scored_subset: str | None = Field(description="folder whose held-out images are scored; null = all")
     near_duplicate_distance: float = Field(ge=0, le=0.5, description="share of differing hash bits")
     regroup: Regrouping | None = Field(None, description="photos of flights; null = as the reader has them")
@@ -183,6 +194,15 @@ class DetectionPreparation(Strict):
     max_side: Count = Field(description="images and pages larger than this are quarantined, px")
 
 
+class PageMining(Strict):
+    """Which document pages are worth a look too: QR codes that only detector or decoder sees, marks of many boxes."""
+
+    confidence: Fraction = Field(description="a box below this is not shown")
+    grouping: Grouping
+    merged: int = Field(ge=2, description="a mark made of so many boxes or more")
+    low_confidence: Fraction = Field(description="a shown mark below this")
+
+
 class ImageMining(Strict):
     """Which images or pages are worth a person's look: unsure boxes, and boxes that two views disagree about."""
 
@@ -190,6 +210,7 @@ class ImageMining(Strict):
     uncertain: tuple[Fraction, Fraction] = Field(description="a best box scored in this band is unsure")
     match_iou: Fraction = Field(description="two boxes that overlap less are not the same")
     max_candidates: Count
+    pages: PageMining | None = Field(None, description="further reasons on document pages; null = none")
 
 
 class FlickerMining(Strict):
@@ -264,6 +285,9 @@ class DetectorEvaluation(Strict):
     bootstrap_draws: int = Field(ge=100, le=100_000)
     min_score: Fraction = Field(description="boxes below this are not stored")
     max_boxes: Count = Field(description="so many best boxes of an image are stored")
+    robustness: tuple[Literal["turned_right", "turned_left", "dpi_100", "dpi_75", "faded"], ...] = Field(
+        (), description="also on held-out pages that arrive so; rows of the page of the evaluate stage"
+    )
     inference: DetectorInference
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from torch import Tensor, nn
 
 from assay.errors import UserError
@@ -26,6 +27,7 @@ _ALLOWED_EXACT = {
     "builtins.set",
     "__builtin__.set",
 }
+_NETWORKS = Path(__file__).parent / "networks"
 _INTEGRATIONS = (
     "sync",
     "clearml",
@@ -65,7 +67,7 @@ def quiet() -> None:
 
 
 def build(architecture: str, classes: Sequence[str], *, seed: int = 0) -> nn.Module:
-    """A network of `architecture` (yolo11n, yolo12s, ...) for `classes`, randomly initialised from `seed`.
+    """A network of `architecture` (yolo11n, yolo12s, yolo11s_cbam, ...) for `classes`, randomly initialised from `seed`.
 
     Takes (N, 3, S, S) float32 RGB in 0-1, S a multiple of 32. In eval mode it answers a tuple whose first part is
     (N, 4 + C, A): centre x, centre y, width, height in px of the input, then the classes' scores.
@@ -74,16 +76,30 @@ def build(architecture: str, classes: Sequence[str], *, seed: int = 0) -> nn.Mod
         UserError: Ultralytics has no such architecture.
     """
     quiet()
+    from ultralytics.nn import modules, tasks
     from ultralytics.nn.tasks import DetectionModel
 
+    vars(tasks).setdefault(
+        "CBAM", modules.CBAM
+    )  # a block of theirs that the reader of their files does not know
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            module = DetectionModel(f"{architecture}.yaml", nc=len(classes), verbose=False)
+            module = DetectionModel(_described(architecture), nc=len(classes), verbose=False)
     except FileNotFoundError:
         raise UserError(f"model.architecture={architecture}: Ultralytics has no such network") from None
     module.names = dict(enumerate(classes))
     return module
+
+
+def _described(architecture: str) -> str | dict[str, Any]:
+    """Ultralytics' own file by its name, or what ours in networks/ says, for the letter that `architecture` has."""
+    name, _, addition = architecture.partition("_")
+    ours = _NETWORKS / f"{name[:-1]}_{addition}.yaml"
+    if not addition or not ours.is_file():
+        return f"{architecture}.yaml"
+    described: dict[str, Any] = yaml.safe_load(ours.read_text("utf-8"))
+    return described | {"scale": name[-1]}
 
 
 def carry_over(
@@ -92,9 +108,11 @@ def carry_over(
     """Copy into `module` the tensors of `state` that fit; returns how many tensors were copied, mapped and left.
 
     A tensor with one row per class (the last layer of the class head) is carried over class by class, by name: a
-    class that `known`, the classes of `state`, does not have keeps its random row.
+    class that `known`, the classes of `state`, does not have keeps its random row. Where `module` has a block of
+    attention that the network of `state` has not, the layers behind it are found one number further.
     """
     own = module.state_dict()
+    state = {_numbered(name, module, state): tensor for name, tensor in state.items()}
     pairs = [(classes.index(name), known.index(name)) for name in classes if name in known]
     copied = mapped = 0
     for name, tensor in state.items():
@@ -112,6 +130,15 @@ def carry_over(
             copied += 1
     module.load_state_dict(own)
     return {"copied": copied, "mapped": mapped, "left_random": len(own) - copied - mapped}
+
+
+def _numbered(name: str, module: nn.Module, state: Mapping[str, Tensor]) -> str:
+    """The name that `module` gives a tensor called `name` in `state`."""
+    added = [number for number, layer in enumerate(module.model) if type(layer).__name__ == "CBAM"]  # type: ignore[arg-type]
+    _, number, rest = name.split(".", 2)
+    if not added or int(number) < added[0] or f"model.{added[0]}.spatial_attention.cv1.weight" in state:
+        return name
+    return f"model.{int(number) + 1}.{rest}"
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], list[str]]:

@@ -54,27 +54,28 @@ class _Drawn:
 
     marks: list[tuple[str, tuple[float, float, float, float], str]] = field(
         default_factory=list
-    )  # px; text of a code
+    )  # category, px; text of a code
     size: tuple[int, int] = DIGITAL
     jpeg: bytes = b""  # of a scan
 
     @property
     def truth(self) -> str:
-        shown = {label for label, _, _ in self.marks}
+        shown = {category.partition("_")[0] for category, _, _ in self.marks}
         return next((name for name in CLASSES if name in shown), "no_object")
 
     @property
     def note(self) -> str:
         texts = [f"qr {text}" for _, _, text in self.marks if text]
-        return "; ".join([", ".join(sorted(label for label, _, _ in self.marks)), *texts])
+        return "; ".join([", ".join(sorted(category for category, _, _ in self.marks)), *texts])
 
 
 def make(folder: Path, *, seed: int = 3) -> None:
     """Write the sample to `folder`, replacing what is there; the same seed gives the same bytes.
 
-    `pdfs/*.pdf` and `annotations.json` as in document 003, with the faults that the constants of this module name;
-    `pages_without_marks/`, of which three pages do bear a mark; `truth.csv` (image: the path below the folder,
-    `pdfs/a.pdf#page=3`; truth: qr, signature, stamp or no_object; note) and SOURCE.yaml.
+    `pdfs/*.pdf` and `annotations.json` as in document 003, whose categories tell kinds apart (signature_digital,
+    stamp_notary, …), with the faults that the constants of this module name; `pages_without_marks/`, of which three pages
+    do bear a mark; `truth.csv` (image: the path below the folder, `pdfs/a.pdf#page=3`; truth: qr, signature, stamp or
+    no_object; note) and SOURCE.yaml.
     """
     rng = np.random.default_rng(seed)
     sheets = {name: [_sheet(rng, scan) for _ in range(pages)] for name, (pages, scan) in DOCUMENTS.items()}
@@ -138,10 +139,10 @@ def _annotated(name: str, pages: Sequence[_Drawn]) -> dict[str, Any]:
         width, height = DIGITAL if len(name) % 2 else SCAN
         across, down = width / page.size[0], height / page.size[1]
         found = []
-        for label, (x1, y1, x2, y2), _ in page.marks:
+        for category, (x1, y1, x2, y2), _ in page.marks:
             box = {"x": x1 * across, "y": y1 * down, "width": (x2 - x1) * across, "height": (y2 - y1) * down}
             bbox = {side: round(value, 2) for side, value in box.items()}
-            found.append({f"annotation_{key}": {"category": label, "bbox": bbox}})
+            found.append({f"annotation_{key}": {"category": category, "bbox": bbox}})
             key += 1
         listed[f"page_{number}"] = {"page_size": {"width": width, "height": height}, "annotations": found}
     return listed
@@ -202,7 +203,7 @@ def _print(sheet: _Sheet, paper: PdfPaper) -> _Drawn:
             text = ""
             paper.ink(mark.picture, mark.x, mark.y)
         if mark.label:
-            drawn.marks.append((mark.label, inside(mark.box, DIGITAL), text))
+            drawn.marks.append((mark.category, inside(mark.box, DIGITAL), text))
     return drawn
 
 
@@ -222,7 +223,7 @@ def _scan(sheet: _Sheet) -> _Drawn:
     stream = io.BytesIO()
     Image.fromarray(page).save(stream, "JPEG", quality=55)
     shown = [
-        (mark.label, inside(box, SCAN), codes[mark][0] if mark in codes else "")
+        (mark.category, inside(box, SCAN), codes[mark][0] if mark in codes else "")
         for mark, box in zip(labelled, boxes, strict=True)
     ]
     return _Drawn(shown, SCAN, stream.getvalue())
@@ -247,6 +248,8 @@ def _set(sheet: _Sheet, size: tuple[int, int]) -> tuple[Picture, list[Mark], _Co
     if sheet.show:
         found = [mark for mark in found if mark.label in {"", sheet.show}]
     placed = [mark for mark in found if mark.label != "qr"]
+    if not sheet.scan:
+        _sign_digitally(np.random.default_rng([sheet.seed, 3]), placed, size)
     if sheet.show is None and rng.random() < 0.25:
         drawn = handwriting.initials(rng, size[1] // 30)
         x, y = int(size[0] * rng.uniform(0.86, 0.93)), int(size[1] * rng.uniform(0.91, 0.95))
@@ -265,3 +268,17 @@ def _set(sheet: _Sheet, size: tuple[int, int]) -> tuple[Picture, list[Mark], _Co
             if not any(overlap(around, other.box) for other in [*placed, *codes] if other.label):
                 codes[code] = (text, module, matrix)
     return page, [*codes, *placed], codes
+
+
+def _sign_digitally(rng: np.random.Generator, placed: list[Mark], size: tuple[int, int]) -> None:
+    """Some signatures of a page that never was on paper are a signing program's, in place."""
+    for mark in placed:
+        if mark.label == "signature" and rng.random() < _DIGITAL:
+            mark.picture = marks.digital_signature(rng, size[1] // 6)
+            mark.kind = "digital"
+            height, width = mark.picture.shape[:2]
+            mark.x = int(np.clip(mark.x, 0, size[0] - width))
+            mark.y = int(np.clip(mark.y, 0, size[1] - height))
+
+
+_DIGITAL = 0.4

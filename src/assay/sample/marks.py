@@ -48,23 +48,30 @@ def qr(text: str, *, module: int = 4, quiet: int = 0, error: str = "m", mask: in
 
 
 def stamp(rng: np.random.Generator, size: int) -> Picture:
+    """The print of a rubber stamp; see `stamp_and_kind`."""
+    return stamp_and_kind(rng, size)[0]
+
+
+def stamp_and_kind(rng: np.random.Generator, size: int) -> tuple[Picture, str]:
     """The print of a rubber stamp, round, oval, square or oblong, turned and unevenly inked; cropped to its ink.
 
     Args:
         size: of the longest side before turning, px.
 
     Returns:
-        uint8 array (height, width, 4), RGBA.
+        uint8 array (height, width, 4), RGBA, and whose stamp it is, told by what is in its middle: "official" (a coat of
+        arms), "notary" (a star), "company" (a round one with words, or any that is not round).
     """
     from PIL import Image
 
     size = max(size, 24) * _OVERSAMPLE
-    kind = rng.random()
-    if kind < 0.58:
-        plate = _round(rng, size)
-    elif kind < 0.68:
-        plate = _round(rng, size).resize((size, int(size * rng.uniform(0.6, 0.8))), Image.Resampling.BILINEAR)
-    elif kind < 0.8:
+    whose, form = "company", rng.random()
+    if form < 0.58:
+        plate, whose = _round(rng, size)
+    elif form < 0.68:
+        plate, whose = _round(rng, size)
+        plate = plate.resize((size, int(size * rng.uniform(0.6, 0.8))), Image.Resampling.BILINEAR)
+    elif form < 0.8:
         plate = _oblong(rng, size, int(size * rng.uniform(0.75, 1.0)))
     else:
         plate = _oblong(rng, size, int(size * rng.uniform(0.32, 0.6)))
@@ -73,7 +80,30 @@ def stamp(rng: np.random.Generator, size: int) -> Picture:
     plate = plate.resize((plate.width // _OVERSAMPLE, plate.height // _OVERSAMPLE), Image.Resampling.BOX)
     alpha = np.asarray(plate)
     ink = INKS[rng.integers(len(INKS))]
-    return cropped(coloured(alpha, ink, rng.uniform(0.7, 1.0) * _ink(rng, alpha.shape)))
+    return cropped(coloured(alpha, ink, rng.uniform(0.7, 1.0) * _ink(rng, alpha.shape))), whose
+
+
+def digital_signature(rng: np.random.Generator, width: int) -> Picture:
+    """What a signing program prints: a name in large letters, who signed when: uint8 (height, width, 4), RGBA."""
+    from PIL import Image, ImageDraw
+
+    wide = max(width, 40) * _OVERSAMPLE
+    plate = Image.new("L", (wide, int(wide * rng.uniform(0.24, 0.36))))
+    draw, (_, high) = ImageDraw.Draw(plate), plate.size
+    name, place = person(rng), PLACES[rng.integers(len(PLACES))]
+    clock = ":".join(f"{part:02d}" for part in rng.integers(0, 60, 3) % (24, 60, 60))
+    said = ["Digitally signed by", name, f"Date: {_date(rng)}", f"{clock} +0{rng.integers(0, 4)}'00'"]
+    if rng.random() < 0.5:
+        said.append(f"Location: {place}")
+    _lines(draw, name.split(), (wide * 0.24, high / 2), width=wide * 0.44, height=high * 0.9)
+    _lines(draw, said, (wide * 0.75, high / 2), width=wide * 0.44, height=high * 0.96)
+    if rng.random() < 0.3:
+        draw.rectangle((0, 0, wide - 1, high - 1), outline=255, width=_OVERSAMPLE)
+    small = plate.resize((wide // _OVERSAMPLE, high // _OVERSAMPLE), Image.Resampling.BOX)
+    return cropped(coloured(np.asarray(small), _PRINTED[rng.integers(len(_PRINTED))], 1.0))
+
+
+_PRINTED = ((0, 0, 0), (30, 30, 36), (20, 40, 110))
 
 
 @cache
@@ -104,8 +134,8 @@ def _ink(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64
     return np.clip(ink, 0.12, 1)
 
 
-def _round(rng: np.random.Generator, size: int) -> "Plate":
-    """A round plate: rings, text along them, something in the middle; PIL image of mode L."""
+def _round(rng: np.random.Generator, size: int) -> tuple["Plate", str]:
+    """A round plate: rings, text along them, something in the middle (PIL image of mode L); and whose it is."""
     from PIL import Image, ImageDraw
 
     plate = Image.new("L", (size, size))
@@ -126,18 +156,21 @@ def _round(rng: np.random.Generator, size: int) -> "Plate":
     if rng.random() < 0.7:
         box = (size / 2 - core, size / 2 - core, size / 2 + core, size / 2 + core)
         draw.ellipse(box, outline=255, width=max(1, thick // 2))
-    kind = rng.random()
-    if kind < 0.2:
+    middle_of = rng.random()
+    if middle_of < 0.2:
         _star(draw, size / 2, core * 0.6)
-    elif kind < 0.35:
+        whose = "notary"
+    elif middle_of < 0.35:
         _shield(draw, size / 2, core * 0.62, rng)
+        whose = "official"
     else:
+        whose = "company"
         place, number = PLACES[rng.integers(len(PLACES))], f"No {rng.integers(100, 99999)}"
         middle = [place, number, person(rng).split()[-1], _date(rng)]
         rng.shuffle(middle)
         middle = middle[: int(rng.integers(1, 4))]
         _lines(draw, middle, (size / 2, size / 2), width=core * 1.55, height=core * 1.1)
-    return plate
+    return plate, whose
 
 
 def _oblong(rng: np.random.Generator, width: int, height: int) -> "Plate":

@@ -24,6 +24,12 @@ class Mark:
     picture: Picture
     x: int  # of its left edge and
     y: int  # upper edge, px; may lie outside the page
+    kind: str = ""  # of a signature: handwritten, digital; of a stamp: official, notary, company
+
+    @property
+    def category(self) -> str:
+        """What an annotator who tells kinds apart calls it: stamp_notary, qr."""
+        return f"{self.label}_{self.kind}" if self.kind else self.label
 
     @property
     def box(self) -> Box:
@@ -35,7 +41,7 @@ class Mark:
 def scene(
     rng: np.random.Generator, size: tuple[int, int] = SIZE
 ) -> tuple[NDArray[np.uint8], list[tuple[str, Box]]]:
-    """Draw one page.
+    """Draw one printed page.
 
     Args:
         rng: everything random comes from it.
@@ -48,6 +54,29 @@ def scene(
     page = Typesetter(rng, size).finish()
     picture = np.asarray(page.picture).copy()
     placed = place(rng, picture, page.sign_here, page.blank_from)
+    picture, shown = _pressed(rng, picture, placed)
+    return picture, [(mark.label, box) for mark, box in shown]
+
+
+def blank_scene(
+    rng: np.random.Generator, size: tuple[int, int] = SIZE
+) -> tuple[NDArray[np.uint8], list[tuple[str, Box]]]:
+    """Signatures and stamps on a page with nothing printed on it; as `scene`, but by category, and never without a mark.
+
+    Lookalikes (a handwritten date or note) may be on it too; QR codes are not.
+    """
+    while True:
+        picture = np.full((size[1], size[0], 3), 255, np.uint8)
+        placed = [mark for mark in place(rng, picture.copy(), [], 0.05 * size[1]) if mark.label != "qr"]
+        picture, shown = _pressed(rng, picture, placed)
+        if shown:
+            return picture, [(mark.category, box) for mark, box in shown]
+
+
+def _pressed(
+    rng: np.random.Generator, picture: NDArray[np.uint8], placed: list[Mark]
+) -> tuple[NDArray[np.uint8], list[tuple[Mark, Box]]]:
+    """The page with its marks, perhaps scanned, and which of the labelled ones show where."""
     for mark in placed:
         press(picture, mark)
     labelled = [mark for mark in placed if mark.label]
@@ -55,7 +84,7 @@ def scene(
         picture, boxes = scanned(rng, picture, labelled)
     else:
         boxes = [mark.box for mark in labelled]
-    return picture, _visible(labelled, boxes, size)
+    return picture, _visible(labelled, boxes, (picture.shape[1], picture.shape[0]))
 
 
 def press(page: NDArray[np.uint8], mark: Mark) -> None:
@@ -94,10 +123,10 @@ def place(
         else:
             low = blank_from if rng.random() < 0.6 and blank_from < height * 0.85 else 0.05 * height
             x, y = rng.uniform(0.03, 0.95) * (width - wide), low + rng.random() * (0.97 * height - low - tall)
-        signatures.append(Mark("signature", drawn, int(x), int(y)))
+        signatures.append(Mark("signature", drawn, int(x), int(y), "handwritten"))
     stamps: list[Mark] = []
     for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.34, 0.4, 0.2, 0.06]))):
-        drawn = marks.stamp(rng, int(scale * rng.uniform(75, 190)))
+        drawn, kind = marks.stamp_and_kind(rng, int(scale * rng.uniform(75, 190)))
         tall, wide = drawn.shape[:2]
         if signatures and rng.random() < 0.45:
             x1, y1, x2, y2 = signatures[rng.integers(len(signatures))].box
@@ -111,7 +140,7 @@ def place(
             )
             places = [(int(x), int(y)) for x, y in zip(across, down, strict=True)]
             x, y = _barest(page, places, (wide, tall))
-        stamps.append(Mark("stamp", drawn, int(x), int(y)))
+        stamps.append(Mark("stamp", drawn, int(x), int(y), kind))
     _part(rng, signatures)
     _part(rng, stamps)
     codes = [_code(rng, page) for _ in range(int(rng.choice([0, 1, 2], p=[0.48, 0.42, 0.1])))]
@@ -298,18 +327,13 @@ def _turned(mark: Mark, affine: NDArray[np.float64]) -> Box:
     return x1, y1, x2, y2
 
 
-def _visible(placed: list[Mark], boxes: list[Box], size: tuple[int, int]) -> list[tuple[str, Box]]:
+def _visible(placed: list[Mark], boxes: list[Box], size: tuple[int, int]) -> list[tuple[Mark, Box]]:
     """Boxes cut to the page; what shows too little of itself is left out."""
-    kept: list[tuple[str, Box]] = []
-    for mark, (x1, y1, x2, y2) in zip(placed, boxes, strict=True):
-        left, top, right, bottom = (
-            max(x1, 0.0),
-            max(y1, 0.0),
-            min(x2, float(size[0])),
-            min(y2, float(size[1])),
-        )
+    kept: list[tuple[Mark, Box]] = []
+    for mark, box in zip(placed, boxes, strict=True):
+        left, top, right, bottom = inside(box, size)
         if right - left >= _LEAST and bottom - top >= _LEAST:
-            kept.append((mark.label, (round(left, 2), round(top, 2), round(right, 2), round(bottom, 2))))
+            kept.append((mark, (round(left, 2), round(top, 2), round(right, 2), round(bottom, 2))))
     return kept
 
 
