@@ -41,6 +41,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
                 source=export.source,
                 thresholds=read_json(chosen)["thresholds"],
                 nms_iou=how.nms_iou,
+                grouping=how.grouping.model_dump() if how.grouping else None,
             )
             | said
         )

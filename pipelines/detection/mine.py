@@ -1,6 +1,6 @@
 """pipelines/mine.py for detectors: frames of clips (document 002), or images and pages."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -252,6 +252,7 @@ def _images(
         classes=cfg.project.classes,
         nms_iou=cfg.evaluate.inference.nms_iou,
         max_boxes=cfg.evaluate.max_boxes,
+        further=_of_pages(cfg),
         **cfg.mine.model_dump(include={"uncertain", "match_iou", "max_candidates"}),
     )
     table = table.assign(model=model)
@@ -268,3 +269,23 @@ def _images(
         says="no_object means that the whole image holds no object of any class.",
     )
     return table, {"candidates": float(len(table)), "looked_at": float(len(images))}
+
+
+def _of_pages(cfg: DetectionConfig) -> "Callable[..., tuple[str, float, str] | None] | None":
+    """The further reasons of document pages (`mining.pages`), where the configuration asks for them."""
+    from functools import partial
+
+    from assay.documents.codes import read_codes, read_codes_in
+    from assay.evaluation.grouping import GroupingRule
+    from assay.mining.pages import PageRule, page_finding
+
+    asked = cfg.mine.pages  # type: ignore[union-attr]
+    if asked is None:
+        return None
+    how = asked.model_dump()
+    rule = PageRule(**how | {"grouping": GroupingRule(**how["grouping"])})
+
+    def read(picture: Any, boxes: Any) -> list[tuple[float, float, float, float]]:
+        return [code.xyxy for code in read_codes_in(picture, boxes, read_codes(picture))]
+
+    return partial(page_finding, classes=cfg.project.classes, rule=rule, read=read)

@@ -1,5 +1,6 @@
 """Predict once, score many times: shared by the evaluate stage and every job of a sweep."""
 
+from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from assay.config import DetectionConfig
 
 if TYPE_CHECKING:
     from assay.evaluation.boxes import BoxPredictions
+    from assay.evaluation.sections import Section
     from assay.tracking import Run
 
 
@@ -120,7 +122,11 @@ def score_grouped(
                 boxes, model, split=split, thresholds=shown, draws=cfg.evaluate.bootstrap_draws, seed=cfg.seed
             )["all"]
             metrics = {metric: part[metric] for metric in ("precision", "recall", "f1")}
-            found["splits"][split][name] = {"boxes": sum(part["boxes"].values()), **metrics}
+            found["splits"][split][name] = {
+                "boxes": sum(part["boxes"].values()),
+                "objects": part["objects"],
+                **metrics,
+            }
             run.metric(f"{split}/{name}/boxes", sum(part["boxes"].values()))
             for metric, values in metrics.items():
                 run.metric(f"{split}/{name}/{metric}", values["micro"]["value"])
@@ -197,6 +203,7 @@ def score_into(cfg: DetectionConfig, out: Path, name: str, trained: Path, run: "
         "hard_negatives": info["images"]["negatives"],
         "negatives_reviewed_by": reviewers(info.get("negatives") or {}),
         "taught_images": info["images"].get("taught", 0),
+        "generated_images": info["images"].get("generated", 0),
         "epoch": info["best_epoch"],
         "epochs_run": info["epochs_run"],
         **_row(everything, ""),
@@ -228,9 +235,14 @@ def store(
     comparison: dict[str, Any] | None,
     trained: Path,
     run: "Run",
+    sections: "Sequence[Section]" = (),
 ) -> None:
-    """Write predictions, metrics, what grouping makes of the boxes, pictures and the page of one model."""
+    """Write predictions, metrics, what grouping makes of the boxes, pictures and the page of one model.
+
+    sections: further parts of the page.
+    """
     from assay.evaluation.boxes import write_boxes
+    from assay.evaluation.page_sections import grouping_section
     from assay.files import write_json
     from pipelines.detection.picturing import draw_report
 
@@ -246,8 +258,17 @@ def store(
     )
     if comparison is not None:
         write_json(folder / "comparison.json", comparison)
-    score_grouped(cfg, predictions, model, folder, run)
-    draw_report(cfg, folder, predictions, model, scores=scores, comparison=comparison, trained=trained)
+    grouped = score_grouped(cfg, predictions, model, folder, run)
+    draw_report(
+        cfg,
+        folder,
+        predictions,
+        model,
+        scores=scores,
+        comparison=comparison,
+        trained=trained,
+        sections=[*([grouping_section(grouped)] if grouped else []), *sections],
+    )
 
 
 def _said(against: dict[str, Any], difference: dict[str, float]) -> str:

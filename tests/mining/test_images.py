@@ -208,3 +208,22 @@ def test_any_ranking_is_capped_ordered_and_of_known_reasons(plain, mirrored, mos
     assert set(table["reason"]) <= set(REASONS)
     assert table["surprise"].between(0, 1).all() and table["surprise"].is_monotonic_decreasing
     assert not set(table.loc[table["split"] == "pool", "reason"]) & {"miss", "false_alarm"}
+
+
+def test_further_reasons_stand_behind_the_labels_and_before_doubt():
+    """Image 0 misses an object, 1 is a further finding that two views also disagree about, 2 is nothing to `further`."""
+    detector = FakeDetector({1: [(A, "toe", 0.9)], 2: [(A, "toe", 0.9)]}, {1: [], 2: []})
+    images = manifest(3, split=["train", "pool", "pool"])
+    asked = []
+
+    def further(picture, found):
+        asked.append(int(picture[0, 0, 0]))
+        return ("merged", 0.8, "toe") if picture[0, 0, 0] == 1 else None
+
+    table = rank(images, detector, truth((0, "drain", B)), further=further)
+    assert dict(zip(table["image"], table["reason"], strict=True)) == {
+        "images/train/0.png": "miss",
+        "images/train/1.png": "merged",
+        "images/train/2.png": "disagreement",
+    }
+    assert asked == [1, 2]  # what the labels tell is known already

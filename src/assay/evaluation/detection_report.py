@@ -7,6 +7,7 @@ from typing import Any
 
 from assay.evaluation import detection_comparison, matched_recall
 from assay.evaluation.report import page
+from assay.evaluation.sections import Section
 from assay.files import atomic_write
 
 NAMES = {
@@ -33,6 +34,7 @@ def write_report(
     comparison: Mapping[str, Mapping[str, Any]] | None,
     published: Mapping[str, Any],
     figures: Sequence[tuple[str, Path]],
+    sections: Sequence[Section] = (),
     warnings: Sequence[str] = (),
 ) -> None:
     """Write the report of one detector to `path`.
@@ -45,6 +47,7 @@ def write_report(
     comparison: split -> `detection_comparison.compare(...)` against the baseline, or None.
     published: the experiment's numbers as reported, if they are about these images, as shares 0-1: map50,
         map50_95, precision, recall and per_class; {} = nothing comparable.
+    sections: further parts, shown before the pictures.
     figures: (caption, PNG), in order; the pictures are copied into the file.
     warnings: lines to put first, such as a training that failed; collapses and few groups are added here.
     """
@@ -58,6 +61,7 @@ def write_report(
         scores=scores,
         comparison=comparison or {},
         published=against_published(scores[first]["all"], published) if data["source"] == "original" else [],
+        sections=sections,
         figures=figures,
         warnings=[*_collapses(scores), *warnings, *_cautions(scores)],
         names=NAMES,

@@ -21,6 +21,10 @@ _WHY = {
     "false_alarm": "false alarm",
     "disagreement": "two views disagree",
     "uncertain": "unsure",
+    "code_unseen": "QR code read, not found",
+    "code_unread": "QR code found, not read",
+    "merged": "many boxes, one mark",
+    "low_confidence": "hardly sure",
 }
 
 _HEAD = """<!doctype html><meta charset="utf-8"><title>{{ title }}</title>

@@ -75,10 +75,12 @@ def rank_images(
     max_candidates: int,
     nms_iou: float = 0.7,
     max_boxes: int = 100,
+    further: Callable[[np.ndarray, Detections], tuple[str, float, str] | None] | None = None,
 ) -> pd.DataFrame:
     """Choose and order what a reviewer should see first.
 
-    Every image is seen twice, as it is and mirrored. Four reasons, the first that holds counts:
+    Every image is seen twice, as it is and mirrored. Four reasons, the first that holds counts; those of `further` stand
+    behind the first two:
 
     - miss: a labelled object without a box of its class at `CONFIDENCE`; surprise = 1 - the best score a box there
       has below it.
@@ -102,6 +104,7 @@ def rank_images(
         max_candidates: at most so many rows come back.
         nms_iou: IoU of the detector's non-maximum suppression.
         max_boxes: of an image.
+        further: picture and its boxes -> another reason, surprise (0-1) and class, or None, as `pages.page_finding`.
 
     Returns:
         Columns candidate (12 hex digits of the file's hash), image, source, split, label (classes labelled, joined
@@ -130,9 +133,13 @@ def rank_images(
     ):
         name = image["image"]
         labels = marked[name] if image["split"] == "train" else None
-        finding = _finding(
-            plain, mirrored, labels, ignored.get(name), classes, uncertain=uncertain, match_iou=match_iou
-        )
+        finding = _against_labels(plain, labels, ignored.get(name), classes, match_iou)
+        if finding is None and further is not None and (more := further(load(name), plain)) is not None:
+            finding = _Finding(*more)
+        if finding is None:
+            finding = _unsure(
+                plain, mirrored, ignored.get(name), classes, uncertain=uncertain, match_iou=match_iou
+            )
         if finding is None:
             continue
         shown = boxes_json(_at_least(plain, low), classes)
@@ -195,14 +202,11 @@ def _two_views(
         )
 
 
-def _finding(
+def _against_labels(
     plain: Detections,
-    mirrored: Detections,
     labels: Detections | None,
     ignored: np.ndarray | None,
     classes: Sequence[str],
-    *,
-    uncertain: tuple[float, float],
     match_iou: float,
 ) -> _Finding | None:
     if labels is not None:
@@ -214,6 +218,18 @@ def _finding(
         alarms = _outside(_lone(_at_least(plain, CONFIDENCE), labels, match_iou), ignored)
         if len(alarms):
             return _surest("false_alarm", alarms, classes)
+    return None
+
+
+def _unsure(
+    plain: Detections,
+    mirrored: Detections,
+    ignored: np.ndarray | None,
+    classes: Sequence[str],
+    *,
+    uncertain: tuple[float, float],
+    match_iou: float,
+) -> _Finding | None:
     sure = [
         _outside(_lone(_at_least(one, CONFIDENCE), other, match_iou), ignored)
         for one, other in ((plain, mirrored), (mirrored, plain))
