@@ -261,6 +261,22 @@ def test_a_served_detector_that_sees_nothing_answers_an_empty_table(served, monk
     assert answer.columns.tolist() == ["image", "label", "x1", "y1", "x2", "y2", "score"] and answer.empty
 
 
+def test_a_served_detector_of_pages_answers_groups_with_what_they_were_made_of(served, pictures, monkeypatch):
+    """Everything of a class on a picture becomes one mark here, by a rule of a distance that no picture has."""
+    model = served.unwrap_python_model()
+    rule = {"drop_contained": 1.0, "distance": 10_000, "page_side": None, "iou": 0.2, "containment": 0.6}
+    raw = served.predict(pictures)
+    monkeypatch.setattr(model.predictor, "metadata", {**model.predictor.metadata, "grouping": rule})
+    answer = served.predict(pictures)
+    assert answer.columns.tolist() == [*raw.columns, "merged_count"]
+    counted = raw.groupby(["image", "label"]).size()
+    assert counted.max() > 1  # there is something to join
+    assert answer.set_index(["image", "label"])["merged_count"].sort_index().to_dict() == counted.to_dict()
+    whole = raw.groupby(["image", "label"])[["x1", "y1"]].min()
+    mine = answer.set_index(["image", "label"])[["x1", "y1"]].sort_index()
+    np.testing.assert_allclose(mine.to_numpy(float), whole.to_numpy(float), atol=0.05)
+
+
 def test_a_served_detector_refuses_what_is_no_image(served, tmp_path):
     with pytest.raises(UserError, match=r"none.jpg: .*give a readable image"):
         served.predict([str(tmp_path / "none.jpg")])

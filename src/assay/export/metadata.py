@@ -38,12 +38,13 @@ def describe_detector(
     source: Mapping[str, Any],
     thresholds: Mapping[str, float],
     nms_iou: float,
+    grouping: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Metadata of a detector's export.
 
     info: model.json of the trained detector. source: SOURCE.yaml of its data. thresholds: the confidence from which a
-    box is shown, by class. nms_iou: of non-maximum suppression. Raises KeyError when `info` lacks what a predictor
-    needs.
+    box is shown, by class. nms_iou: of non-maximum suppression. grouping: the fields of a `GroupingRule`; None: boxes
+    stay as they are. Raises KeyError when `info` lacks what a predictor needs.
     """
     needed = ("architecture", "classes", "image_size")
     return {
@@ -52,6 +53,7 @@ def describe_detector(
         "input": "float32 NCHW, RGB, 0-255, scaled to fit and padded with grey 114 on both sides",
         "output": "per anchor: centre x, centre y, width, height in px of the input, then one score 0-1 per class",
         "nms_iou": nms_iou,
+        "grouping": None if grouping is None else dict(grouping),
         "source": {key: source.get(key) for key in ("project", "source", "content")},
         "thresholds": dict(thresholds),
         "versions": versions((*_PACKAGES, "ultralytics")),
