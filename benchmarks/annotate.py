@@ -2,27 +2,35 @@
 
     python -m benchmarks.annotate [--pdfs data/documents/pdfs] [--build build/documents] [--pages 40] [--rounds 3]
 
-Ours: `assay.documents.reading` over the export, the next page drawn while one is looked at. The obvious way: pypdfium2
+Ours: `assay.documents.reading` over the export, the next page drawn while one is looked at, documents shared among as
+many processes as there are cores (`assay.documents.crew`, started before the clock is). The obvious way: pypdfium2
 to a Pillow picture, Ultralytics' own `YOLO.predict` of the same trained network in torch, as it comes (it sets its own
 threads), two double loops (`benchmarks.grouping.obvious`). Both draw at 200 DPI, take document 003's thresholds, write
 one JSON file for each PDF, and decode no QR codes: the obvious way has none. Two pages agree where they have the same
 groups: as many of each class, each with a partner that it overlaps by 0.9 or more, and as many merged boxes.
 
-Also measured, for our way only: with QR codes decoded on whole pages.
+Pages are not drawn smaller than that, although the network sees them at its own size: a page that PDFium draws small is
+another picture than one that is drawn large and then scaled, and on 46 pages of the sample a network of 256 px then found
+other groups on every second page or more.
+
+Also measured, for our way only: in one process, and with QR codes decoded on whole pages.
 
 Writes results/benchmarks/annotate-<cpu>-<n>core.csv; the status is 1 below 2.5 times as fast or 99 % of pages alike.
 """
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from assay.documents.crew import Crew
 from assay.environment import describe
 from benchmarks.grouping import obvious
 from benchmarks.hardware import MADE_ON, made_on, table_path, write_table
@@ -56,19 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pdfs = _readable(chosen.pdfs, chosen.pages)
     if not pdfs:
         parser.error(f"--pdfs {chosen.pdfs}: no PDF that can be read")
-    ways, about = {"obvious": the_obvious(chosen.build / "model")}, {}
-    ways["assay"], about = ours(chosen.build / "export", codes="off")
-    ways["assay, codes decoded"], _ = ours(chosen.build / "export", codes="page")
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    found: dict[str, list[Marks]] = {}
-    for _ in range(chosen.rounds + 1):  # the first only warms up
-        for name, way in ways.items():
-            start = time.perf_counter()
-            found[name] = [marks for path in pdfs for marks in way(path)]
-            seconds[name].append(time.perf_counter() - start)
+    obvious_way, export = the_obvious(chosen.build / "model"), chosen.build / "export"
+    cores = os.cpu_count() or 1
+    with (
+        Crew(partial(Reader, export, "off"), cores) as crew,
+        Crew(partial(Reader, export, "off"), 1) as alone,
+        Crew(partial(Reader, export, "page"), cores) as decoding,
+    ):
+        ways: dict[str, Callable[[], Iterable[list[Marks]]]] = {
+            "obvious": lambda: map(obvious_way, pdfs),
+            "assay": lambda: crew.each(read, pdfs),
+            "assay, one process": lambda: alone.each(read, pdfs),
+            "assay, codes decoded": lambda: decoding.each(read, pdfs),
+        }
+        found, middle = measured(ways, chosen.rounds)
+    about = Reader(export, "off", 1).model.about
     pages = len(found["obvious"])
     alike = sum(map(same, found["obvious"], found["assay"])) / pages
-    middle = {name: statistics.median(times[1:]) for name, times in seconds.items()}
     machine = describe()
     rows = [
         {
@@ -111,24 +123,43 @@ def _readable(folder: Path, pages: int) -> list[Path]:
     return some
 
 
-def ours(export: Path, *, codes: Any) -> tuple[Callable[[Path], list[Marks]], dict[str, Any]]:
-    """A function PDF -> marks of every page, and what the model is."""
-    from assay.documents.reading import Asked, Model, read_pages
+def measured(
+    ways: Mapping[str, Callable[[], Iterable[list[Marks]]]], rounds: int
+) -> tuple[dict[str, list[Marks]], dict[str, float]]:
+    """What each way says of every page, and its middle time in seconds; the ways take turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    found: dict[str, list[Marks]] = {}
+    for _ in range(rounds + 1):  # the first only warms up
+        for name, way in ways.items():
+            start = time.perf_counter()
+            found[name] = [marks for document in way() for marks in document]
+            seconds[name].append(time.perf_counter() - start)
+    return found, {name: statistics.median(times[1:]) for name, times in seconds.items()}
+
+
+class Reader:
+    """Our way, in one process."""
+
+    def __init__(self, export: Path, codes: Any, threads: int | None) -> None:
+        from assay.documents.reading import Asked, Model
+
+        self.model = Model.load(export, threads=threads)
+        self.asked = Asked(confidence=CONFIDENCE, nms_iou=NMS_IOU, codes=codes)
+        self.number = {name: k for k, name in enumerate(self.model.predictor.classes)}
+
+
+def read(reader: Reader, path: Path) -> list[Marks]:
+    """The marks of every page of a PDF, and its JSON file."""
+    from assay.documents.reading import read_pages
     from assay.documents.sheets import Limits, one_ahead, sheets
 
-    model, asked = Model.load(export), Asked(confidence=CONFIDENCE, nms_iou=NMS_IOU, codes=codes)
-    number = {name: k for k, name in enumerate(model.predictor.classes)}
-
-    def way(path: Path) -> list[Marks]:
-        drawn = one_ahead(sheets(path.read_bytes(), limits=Limits(dpi=DPI)))
-        pages = [read for read, _ in read_pages(model, drawn, asked)]
-        _write(pages)
-        return [
-            [(tuple(mark["box"]), number[mark["label"]], mark["merged_count"]) for mark in page["grouped"]]
-            for page in pages
-        ]
-
-    return way, model.about
+    drawn = one_ahead(sheets(path.read_bytes(), limits=Limits(dpi=DPI)))
+    pages = [found for found, _ in read_pages(reader.model, drawn, reader.asked)]
+    _write(pages)
+    return [
+        [(tuple(mark["box"]), reader.number[mark["label"]], mark["merged_count"]) for mark in page["grouped"]]
+        for page in pages
+    ]
 
 
 def the_obvious(folder: Path) -> Callable[[Path], list[Marks]]:

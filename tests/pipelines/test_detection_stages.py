@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from assay.config import compose
-from assay.documents.annotate import How, annotate, sources_of
+from assay.documents.annotate import Opening, annotate, sources_of
+from assay.documents.crew import Crew
 from assay.documents.reading import Asked, Model
 from assay.documents.sheets import Limits
 from assay.errors import UserError
@@ -92,7 +93,9 @@ def test_the_export_annotates_documents(done, tmp_path):
     model = Model.load(done.build / "export")
     assert (model.about["experiment"], model.about["source"]) == (done.cfg.experiment.id, "sample")
     result = annotate(
-        sources_of([done.folder / "data/documents/pdfs"]), tmp_path, How(model, Asked(), Limits(dpi=72))
+        sources_of([done.folder / "data/documents/pdfs"]),
+        tmp_path,
+        Crew(Opening(done.build / "export", Asked(), Limits(dpi=72)), 1),
     )
     assert result.done and all((tmp_path / name / "annotated.pdf").is_file() for name in result.done)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from assay.data.pages import BadPage
 from assay.data.progress import track
+from assay.documents.crew import Crew
 from assay.documents.drawing import annotated_pdf, draw_page, picture_as_pdf
 from assay.documents.reading import Asked, Model, read_pages
 from assay.documents.sheets import Limits, is_pdf, one_ahead, sheets
@@ -86,35 +87,41 @@ def sources_of(
     return found
 
 
-def annotate(sources: dict[str, Path], output: Path, how: How) -> Annotated:
+@dataclass(frozen=True)
+class Opening:
+    """What another process needs for a `How`: the export's folder and the rest. Called with a number of threads."""
+
+    export: Path
+    asked: Asked
+    limits: Limits
+    flat: bool = False
+
+    def __call__(self, threads: int | None = None) -> How:
+        """Open the model. Raises UserError as `Model.load`."""
+        return How(Model.load(self.export, threads=threads), self.asked, self.limits, self.flat)
+
+
+def annotate(sources: dict[str, Path], output: Path, crew: Crew[How]) -> Annotated:
     """Annotate every source into `output`/<name>/; what is there already, for the same file, model and settings, stays.
 
     Each folder holds document.json (pages with raw and grouped boxes and codes, summary, source, model, settings),
-    pages/p001.jpg … with the grouped boxes, and annotated.pdf; it appears whole or not at all. One page is in memory at
-    a time, and the next being drawn. A source that can't be read leaves no folder; `output`/documents.csv has a line for
-    every source, and problems.csv, where there are any, says what and why.
+    pages/p001.jpg … with the grouped boxes, and annotated.pdf; it appears whole or not at all. Each process of `crew` has
+    one page in memory at a time, and the next being drawn. A source that can't be read leaves no folder;
+    `output`/documents.csv has a line for every source, and problems.csv, where there are any, says what and why.
     """
     result = Annotated()
     rows = []
-    for name, path in track(sources.items(), "documents", len(sources)):
-        try:
-            document = _annotate_one(name, path, output / name, how, result)
-        except BadPage as error:
-            result.problems.append((name, 0, error.reason))
-            rows.append({"source": name, "status": "failed", "problem": error.reason})
+    asked = [(name, path, output / name) for name, path in sources.items()]
+    for (name, _, _), done in track(
+        zip(asked, crew.each(_annotate_one, asked), strict=True), "documents", len(asked)
+    ):
+        if done["status"] == "failed":
+            result.problems.append((name, 0, done["problem"]))
+            rows.append({"source": name, **done})
             continue
-        bad = [(name, page["page"], page["error"]) for page in document["pages"] if "error" in page]
-        result.problems += bad
-        summary = document["summary"]
-        rows.append(
-            {
-                "source": name,
-                "status": "partly" if bad else "done",
-                **{key: summary[key] for key in ("pages", "origin", "has_signature", "has_stamp")},
-                "qr_texts": json.dumps(summary["qr_texts"], ensure_ascii=False),
-                "problem": "; ".join(f"page {page}: {reason}" for _, page, reason in bad),
-            }
-        )
+        (result.skipped if done["skipped"] else result.done).append(name)
+        result.problems += [(name, page, reason) for page, reason in done["bad"]]
+        rows.append({"source": name, **{key: done[key] for key in _TABLE[1:]}})
     _write_table(output / "documents.csv", _TABLE, rows)
     problems = output / "problems.csv"
     if result.problems:
@@ -125,7 +132,27 @@ def annotate(sources: dict[str, Path], output: Path, how: How) -> Annotated:
     return result
 
 
-def _annotate_one(name: str, path: Path, target: Path, how: How, result: Annotated) -> dict[str, Any]:
+def _annotate_one(how: How, asked: tuple[str, Path, Path]) -> dict[str, Any]:
+    """Annotate one source (name, path, folder); the cells of its line, whether it was there, and its bad pages."""
+    name, path, target = asked
+    try:
+        document, skipped = _document(how, name, path, target)
+    except BadPage as error:
+        return {"status": "failed", "problem": error.reason}
+    bad = [(page["page"], page["error"]) for page in document["pages"] if "error" in page]
+    summary = document["summary"]
+    return {
+        "status": "partly" if bad else "done",
+        **{key: summary[key] for key in ("pages", "origin", "has_signature", "has_stamp")},
+        "qr_texts": json.dumps(summary["qr_texts"], ensure_ascii=False),
+        "problem": "; ".join(f"page {page}: {reason}" for page, reason in bad),
+        "skipped": skipped,
+        "bad": bad,
+    }
+
+
+def _document(how: How, name: str, path: Path, target: Path) -> tuple[dict[str, Any], bool]:
+    """What is in document.json, and whether it was there before."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -135,12 +162,9 @@ def _annotate_one(name: str, path: Path, target: Path, how: How, result: Annotat
     if finished.is_file():
         known: dict[str, Any] = read_json(finished)
         if known["request"] == request:
-            result.skipped.append(name)
-            return known
+            return known, True
     with fresh_folder(target) as folder:
-        document = _read(folder, name, content, how)
-    result.done.append(name)
-    return document
+        return _read(folder, name, content, how), False
 
 
 def _read(folder: Path, name: str, content: bytes, how: How) -> dict[str, Any]:

@@ -28,6 +28,12 @@ def annotate(
     ] = "page",
     dpi: Annotated[int, typer.Option(help="Resolution at which PDF pages are drawn.")] = 200,
     flatten: Annotated[bool, typer.Option("--flatten", help="Cut pages out of photos of them.")] = False,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            help="Documents read at the same time; 0: one for each core, with 4 documents for each.", min=0
+        ),
+    ] = 0,
 ) -> None:
     """Find signatures, stamps and QR codes: JSON with raw and grouped boxes, drawn pages, an annotated PDF.
 
@@ -43,15 +49,21 @@ def annotate(
             raise UserError(f"{option} {value:g}: expected {low} to {high}")
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file; name a folder")
-    from assay.documents.annotate import How, sources_of
+    from assay.documents.annotate import Opening, sources_of
     from assay.documents.annotate import annotate as run
-    from assay.documents.reading import Asked, Model
+    from assay.documents.crew import Crew, members
+    from assay.documents.reading import Asked
     from assay.documents.sheets import Limits
     from assay.evaluation.grouping import GroupingRule
 
     sources = sources_of(source, output)
     asked = Asked(confidence=conf, rule=GroupingRule(distance=group_dist, iou=group_iou), codes=codes)
-    done = run(sources, output, How(Model.load(model), asked, Limits(dpi=dpi), flatten))
+    opening = Opening(model, asked, Limits(dpi=dpi), flatten)
+    count = jobs or members(len(sources))
+    if count > 1:
+        opening(1)  # what is wrong with the model is said once, here
+    with Crew(opening, count) as crew:
+        done = run(sources, output, crew)
     print(f"{output}: {len(done.done)} documents annotated, {len(done.skipped)} were there")
     for name, page, reason in done.problems:
         print(f"assay: {name}{f', page {page}' if page else ''}: {reason}", file=sys.stderr)
