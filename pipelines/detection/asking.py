@@ -12,14 +12,6 @@ if TYPE_CHECKING:
 
     from assay.models.detector import Detector
 
-VIEWS = (
-    (1.0, False),
-    (0.83, True),
-    (0.67, False),
-)  # scale and mirror of each look: Ultralytics' own augmentation
-_FUSED = 0.55  # IoU from which boxes of several looks are one: the default of ensemble_boxes
-_STRIDE = 32
-
 
 def stored(cfg: DetectionConfig, experiment: str) -> Path:
     """Where the model that `experiment` trained last, with the same profile, is kept for others to go on from."""
@@ -33,7 +25,8 @@ def looks_of(cfg: DetectionConfig, detector: "Detector") -> "list[tuple[Detector
         UserError: a member of the ensemble is not trained here, or finds other classes.
     """
     from assay.errors import UserError
-    from assay.models.detector import Detector, load_detector
+    from assay.models.detector import load_detector
+    from assay.models.looks import views
 
     members, asked = [detector], cfg.evaluate.inference
     for experiment in asked.ensemble:
@@ -52,18 +45,7 @@ def looks_of(cfg: DetectionConfig, detector: "Detector") -> "list[tuple[Detector
         members.append(member)
     if not asked.tta:
         return [(member, False) for member in members]
-    return [
-        (
-            Detector(
-                member.module,
-                classes=member.classes,
-                image_size=max(round(scale * member.image_size / _STRIDE), 1) * _STRIDE,
-            ),
-            mirrored,
-        )
-        for member in members
-        for scale, mirrored in VIEWS
-    ]
+    return [look for member in members for look in views(member)]
 
 
 def ask(
@@ -73,7 +55,7 @@ def ask(
 
     alone: ask `detector` by itself whatever the configuration says, as the baseline is asked.
     """
-    from assay.evaluation.fusion import fuse
+    from assay.models.looks import fused
 
     how = cfg.evaluate
     settings: Any = {
@@ -84,8 +66,5 @@ def ask(
     looks = [(detector, False)] if alone else looks_of(cfg, detector)
     if len(looks) == 1:
         yield from detector.predict(images, **settings)
-        return
-    for image in images:
-        found = [next(one.predict([image], flip=mirrored, **settings)) for one, mirrored in looks]
-        height, width = image.shape[:2]
-        yield fuse(found, width=width, height=height, iou=_FUSED, max_boxes=how.max_boxes)
+    else:
+        yield from fused(looks, images, **settings)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from assay.mining.small_clip import SmallClip
     from assay.mining.timeline import Fusion
     from assay.mining.work import WorkFolder
+
+    Further = Callable[..., tuple[str, float, str] | None]
 
 
 def main(cfg: DetectionConfig) -> dict[str, float]:
@@ -236,7 +239,10 @@ def _images(
     from assay.data.images import read_image
     from assay.mining.boxes_page import write_boxes_page
     from assay.mining.images import minable, rank_images
+    from assay.models.looks import fused, views
 
+    how = cfg.mine
+    assert how.of == "images"  # noqa: S101 - for mypy
     dataset = Path(cfg.build) / "dataset"
     images = minable(read_manifest(dataset))
     images = images[images["split"].isin(("train", "pool"))].reset_index(drop=True)
@@ -252,8 +258,9 @@ def _images(
         classes=cfg.project.classes,
         nms_iou=cfg.evaluate.inference.nms_iou,
         max_boxes=cfg.evaluate.max_boxes,
-        further=_of_pages(cfg),
-        **cfg.mine.model_dump(include={"uncertain", "match_iou", "max_candidates"}),
+        augmented=partial(fused, views(detector)) if how.second_look == "augmented" else None,
+        further=_further(cfg),
+        **how.model_dump(include={"uncertain", "match_iou", "max_candidates"}),
     )
     table = table.assign(model=model)
     table.to_parquet(folder / "candidates.parquet", index=False)
@@ -265,16 +272,24 @@ def _images(
         project=cfg.project.name,
         classes=cfg.project.classes,
         labels=cfg.review.labels,
-        summary=f"{cfg.baseline.experiment} looked at {len(images)} images, each as it is and mirrored.",
+        summary=f"{cfg.baseline.experiment} looked at {len(images)} images, each as it is and {how.second_look}.",
         says="no_object means that the whole image holds no object of any class.",
     )
     return table, {"candidates": float(len(table)), "looked_at": float(len(images))}
 
 
-def _of_pages(cfg: DetectionConfig) -> "Callable[..., tuple[str, float, str] | None] | None":
-    """The further reasons of document pages (`mining.pages`), where the configuration asks for them."""
-    from functools import partial
+def _further(cfg: DetectionConfig) -> "Further | None":
+    """The further reasons that the configuration asks for, the first that holds counts."""
+    asked = [reason for reason in (_of_pages(cfg), _conditions(cfg)) if reason is not None]
 
+    def first(picture: Any, found: Any) -> tuple[str, float, str] | None:
+        return next((told for reason in asked if (told := reason(picture, found)) is not None), None)
+
+    return first if asked else None
+
+
+def _of_pages(cfg: DetectionConfig) -> "Further | None":
+    """The further reasons of document pages (`mining.pages`), where the configuration asks for them."""
     from assay.documents.codes import read_codes, read_codes_in
     from assay.evaluation.grouping import GroupingRule
     from assay.mining.pages import PageRule, page_finding
@@ -289,3 +304,16 @@ def _of_pages(cfg: DetectionConfig) -> "Callable[..., tuple[str, float, str] | N
         return [code.xyxy for code in read_codes_in(picture, boxes, read_codes(picture))]
 
     return partial(page_finding, classes=cfg.project.classes, rule=rule, read=read)
+
+
+def _conditions(cfg: DetectionConfig) -> "Further | None":
+    """The further reason of the inspection: stage 2, an export, is unsure; where the configuration asks for it."""
+    from assay.export.condition_predictor import ConditionPredictor
+    from assay.inspection.stages import unsure
+
+    how = cfg.mine
+    assert how.of == "images"  # noqa: S101 - for mypy
+    if how.conditions is None:
+        return None
+    judge = ConditionPredictor.load(Path(how.conditions))
+    return partial(unsure, judge, classes=cfg.project.classes, below=how.unsure_condition)

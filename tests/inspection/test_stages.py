@@ -7,8 +7,8 @@ from assay.data.condition_features import GEOMETRIC, RECOMPUTED
 from assay.data.conditions_table import FEATURES
 from assay.errors import UserError
 from assay.inspection import stages
-from assay.inspection.stages import Inspector, NoObject, inspect_photo, places
-from tests.inspection.conftest import Boxes, Bright, photo, save
+from assay.inspection.stages import Inspector, NoObject, inspect_photo, places, unsure
+from tests.inspection.conftest import CLASSES, Boxes, Bright, photo, save
 
 LEFT = ("rock_toe", 0.9, 10, 10, 40, 40)
 RIGHT = ("slope_drain", 0.5, 60, 20, 90, 50)
@@ -98,3 +98,16 @@ def test_one_call_from_a_file_to_conditions(monkeypatch, inspector, tmp_path):
 def test_a_folder_without_an_export_is_named(tmp_path):
     with pytest.raises(UserError, match="run the export stage"):
         Inspector.load(tmp_path, tmp_path)
+
+
+def test_an_unsure_condition_is_a_reason_to_look_at_a_photo():
+    found = next(Boxes(LEFT, RIGHT).predict([photo()], confidence=0, nms_iou=1, max_boxes=9))
+    ask = {"classes": CLASSES, "below": 0.75}
+    assert unsure(Bright(), photo(), found, **ask) is None
+    grey = photo() // 2 + 80  # 207 and 80 of 255
+    reason, surprise, label = unsure(Bright(), grey, found, **ask)
+    assert (reason, label) == ("unsure_condition", "slope_drain") and surprise == pytest.approx(
+        80 / 255, abs=1e-3
+    )
+    assert unsure(Bright(), grey, found, **ask | {"below": 0.6}) is None
+    assert unsure(Bright(), grey, found[found.confidence > 0.95], **ask) is None

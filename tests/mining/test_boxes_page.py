@@ -48,7 +48,7 @@ def pictures(text, kind):
 def test_a_candidate_is_shown_with_what_a_reviewer_needs(write):
     text = write(candidates(about="worker"))
     for part in (
-        "two views disagree",
+        "two looks disagree",
         "worker",
         "0.70",
         "images/train/0.png",

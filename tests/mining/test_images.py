@@ -227,3 +227,16 @@ def test_further_reasons_stand_behind_the_labels_and_before_doubt():
         "images/train/2.png": "disagreement",
     }
     assert asked == [1, 2]  # what the labels tell is known already
+
+
+def test_augmentation_may_be_the_second_look():
+    detector = FakeDetector({0: [(A, "toe", 0.9)], 1: [(A, "toe", 0.9)]}, {1: []})
+    agreed = FakeDetector({0: [(A, "toe", 0.8), (B, "drain", 0.6)], 1: [(A, "toe", 0.7)]})
+    images = manifest(2, split="pool")
+    mirrored = rank(images, detector)
+    assert mirrored["image"].tolist() == ["images/train/1.png"]
+    augmented = rank(images, detector, augmented=agreed.predict)  # it finds what a plain look does not
+    (row,) = augmented.to_dict("records")
+    assert (row["image"], row["reason"], row["about"]) == ("images/train/0.png", "disagreement", "drain")
+    assert row["surprise"] == 0.6
+    assert [box["origin"] for box in json.loads(row["boxes"])] == ["model", "augmented"]

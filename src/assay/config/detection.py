@@ -204,9 +204,17 @@ class PageMining(Strict):
 
 
 class ImageMining(Strict):
-    """Which images or pages are worth a person's look: unsure boxes, and boxes that two views disagree about."""
+    """Which images or pages are worth a person's look: unsure boxes, and boxes that two looks disagree about."""
 
     of: Literal["images"]
+    second_look: Literal["mirrored", "augmented"] = Field(
+        "mirrored",
+        description="what a plain look is compared with; mirrored: the mirror image; augmented: test-time augmentation",
+    )
+    conditions: str | None = Field(
+        None, description="folder of an exported condition classifier that judges what is found; null = none"
+    )
+    unsure_condition: Fraction = Field(0.75, description="a condition less probable than this is unsure")
     uncertain: tuple[Fraction, Fraction] = Field(description="a best box scored in this band is unsure")
     match_iou: Fraction = Field(description="two boxes that overlap less are not the same")
     max_candidates: Count

@@ -17,6 +17,7 @@ from assay.errors import UserError
 
 DETECTOR = Path("build/infrastructure/export")
 CONDITIONS = Path("build/conditions/export")
+SHOWN = 0.25  # a box at or above it is what a detector says, where nothing else is said
 _MAX_BOXES = 300
 
 
@@ -105,7 +106,7 @@ class Inspector:
         Raises UserError for a class that the detector does not know, or a confidence outside 0 to 1.
         """
         own = {
-            name: float(self.detector.metadata["thresholds"].get(name, 0.25))
+            name: float(self.detector.metadata["thresholds"].get(name, SHOWN))
             for name in self.detector.classes
         }
         for name, value in (asked or {}).items():
@@ -151,36 +152,69 @@ class Inspector:
         return {
             "width": width,
             "height": height,
-            "objects": self._judge(picture, boxes, kinds, scores),
+            "objects": judged(self.conditions, picture, boxes, kinds, scores),
             "dropped": int((np.array(sure, bool) & ~solid).sum()),
         }
 
-    def _judge(
-        self, picture: Pixels, boxes: NDArray[np.float64], kinds: Sequence[str], scores: NDArray[np.float64]
-    ) -> list[dict[str, Any]]:
-        if not len(boxes):
-            return []
-        height, width = picture.shape[:2]
-        shares = boxes / (width, height, width, height)
-        place = places(shares, kinds, scores, (width, height))
-        spatial = place[list(self.conditions.metadata["spatial_features"])]
-        crops = [cut(picture, box) for box in shares]
-        found = self.conditions.predict(crops, list(kinds), spatial.to_numpy(np.float32))
-        names = self.conditions.classes
-        return [
-            {
-                "label": kind,
-                "confidence": round(float(score), 4),
-                "box": [round(float(side), 1) for side in box],
-                "condition": names[int(row.argmax())],
-                "condition_confidence": round(float(row.max()), 4),
-                "probabilities": {name: round(float(p), 4) for name, p in zip(names, row, strict=True)},
-                "place": {name: round(float(value), 4) for name, value in numbers.items()},
-            }
-            for kind, score, box, row, numbers in zip(
-                kinds, scores, boxes, found, spatial.to_dict("records"), strict=True
-            )
-        ]
+
+def judged(
+    conditions: Judging,
+    picture: Pixels,
+    boxes: NDArray[np.float64],
+    kinds: Sequence[str],
+    scores: NDArray[np.float64],
+) -> list[dict[str, Any]]:
+    """What stage 2 says of a photo's N boxes (px), their classes and the detector's scores: see `Inspector.inspect`.
+
+    Raises UserError for a class that it does not know.
+    """
+    if not len(boxes):
+        return []
+    height, width = picture.shape[:2]
+    shares = boxes / (width, height, width, height)
+    place = places(shares, kinds, scores, (width, height))
+    spatial = place[list(conditions.metadata["spatial_features"])]
+    crops = [cut(picture, box) for box in shares]
+    found = conditions.predict(crops, list(kinds), spatial.to_numpy(np.float32))
+    names = conditions.classes
+    return [
+        {
+            "label": kind,
+            "confidence": round(float(score), 4),
+            "box": [round(float(side), 1) for side in box],
+            "condition": names[int(row.argmax())],
+            "condition_confidence": round(float(row.max()), 4),
+            "probabilities": {name: round(float(p), 4) for name, p in zip(names, row, strict=True)},
+            "place": {name: round(float(value), 4) for name, value in numbers.items()},
+        }
+        for kind, score, box, row, numbers in zip(
+            kinds, scores, boxes, found, spatial.to_dict("records"), strict=True
+        )
+    ]
+
+
+def unsure(
+    conditions: Judging, picture: Pixels, found: Any, *, classes: Sequence[str], below: float
+) -> tuple[str, float, str] | None:
+    """A reason to look at a photo, for `assay.mining.images.rank_images`: an object whose condition is unsure.
+
+    Args:
+        conditions: stage 2.
+        picture: uint8 (H, W, 3) RGB.
+        found: the detector's detections in it; those at `SHOWN` are judged.
+        classes: the detector's.
+        below: the probability, 0 to 1, under which the most likely condition is unsure.
+
+    Returns:
+        "unsure_condition", 1 - the least sure object's probability, its class; None where all are sure.
+    """
+    shown = np.flatnonzero(found.confidence >= SHOWN)
+    kinds, scores = [classes[found.class_id[k]] for k in shown], found.confidence[shown].astype(np.float64)
+    objects = judged(conditions, picture, found.xyxy[shown].astype(np.float64), kinds, scores)
+    least = min(objects, key=lambda one: float(one["condition_confidence"]), default=None)
+    if least is None or least["condition_confidence"] >= below:
+        return None
+    return "unsure_condition", 1 - float(least["condition_confidence"]), str(least["label"])
 
 
 def places(

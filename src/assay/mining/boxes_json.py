@@ -12,7 +12,7 @@ def boxes_json(found: Detections, classes: Sequence[str], origin: str = "model")
     Args:
         found: the boxes; `class_id` indexes `classes`.
         classes: names.
-        origin: model; mirrored: found in the mirror image only; label: drawn by a person, without a score.
+        origin: model; mirrored, augmented: found in that second look only; label: drawn by a person, without a score.
     """
     if found.class_id is None:
         raise ValueError("boxes need class_id")

@@ -19,7 +19,8 @@ _STATE_COLOURS = {"OUT": "#d9e2d5", "APPROACHING": "#f6d58c", "INSIDE": "#e89a80
 _WHY = {
     "flicker": "flickers",
     "false_alarm": "false alarm",
-    "disagreement": "two views disagree",
+    "disagreement": "two looks disagree",
+    "unsure_condition": "condition unsure",
     "uncertain": "unsure",
     "code_unseen": "QR code read, not found",
     "code_unread": "QR code found, not read",
@@ -179,12 +180,15 @@ def draw_boxes(
     # white and thin for what a person drew; supervision writes colours as BGR, so red and blue change places
     palette, white = sv.ColorPalette.DEFAULT, sv.Color.WHITE
     scene = np.ascontiguousarray(image[..., ::-1])
-    for origin, painter in (
-        ("label", sv.BoxAnnotator(color=white, thickness=1)),
-        ("mirrored", sv.BoxCornerAnnotator(color=palette, thickness=thickness + 1, corner_length=6)),
-        ("model", sv.BoxAnnotator(color=palette, thickness=thickness)),
+    for origins, painter in (
+        (("label",), sv.BoxAnnotator(color=white, thickness=1)),
+        (
+            ("mirrored", "augmented"),
+            sv.BoxCornerAnnotator(color=palette, thickness=thickness + 1, corner_length=6),
+        ),
+        (("model",), sv.BoxAnnotator(color=palette, thickness=thickness)),
     ):
-        own = [box for box in boxes if box["origin"] == origin]
+        own = [box for box in boxes if box["origin"] in origins]
         if not own:
             continue
         found = sv.Detections(
@@ -192,7 +196,7 @@ def draw_boxes(
             class_id=np.array([classes.index(box["label"]) for box in own]),
         )
         scene = painter.annotate(scene, found)
-        if origin == "model":
+        if "model" in origins:
             words = [f"{box['label']} {box['score']:.2f}" if scores else box["label"] for box in own]
             writer = sv.LabelAnnotator(palette, text_color=sv.Color.BLACK, text_scale=text, text_padding=2)
             scene = writer.annotate(scene, found, labels=words)

@@ -1,8 +1,9 @@
 """Ranking labelled and unlabelled images or pages by how much their boxes are worth a person's look."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -75,17 +76,18 @@ def rank_images(
     max_candidates: int,
     nms_iou: float = 0.7,
     max_boxes: int = 100,
+    augmented: Callable[..., Iterator[Detections]] | None = None,
     further: Callable[[np.ndarray, Detections], tuple[str, float, str] | None] | None = None,
 ) -> pd.DataFrame:
     """Choose and order what a reviewer should see first.
 
-    Every image is seen twice, as it is and mirrored. Four reasons, the first that holds counts; those of `further` stand
-    behind the first two:
+    Every image is looked at twice: as it is, and mirrored or with test-time augmentation. Four reasons, the first that
+    holds counts; those of `further` stand behind the first two:
 
     - miss: a labelled object without a box of its class at `CONFIDENCE`; surprise = 1 - the best score a box there
       has below it.
     - false_alarm: a box in a labelled image where no object of its class is labelled; surprise = its score.
-    - disagreement: a box of one view without a partner in the other, where the partner may be as weak as the
+    - disagreement: a box of one look without a partner in the other, where the partner may be as weak as the
       uncertain band's lower end; surprise = its score.
     - uncertain: the image's best box scores within the band; surprise = 1 - 2 * |score - .5|.
 
@@ -104,6 +106,7 @@ def rank_images(
         max_candidates: at most so many rows come back.
         nms_iou: IoU of the detector's non-maximum suppression.
         max_boxes: of an image.
+        augmented: the second look, asked as the detector is; None = the detector sees the mirror image.
         further: picture and its boxes -> another reason, surprise (0-1) and class, or None, as `pages.page_finding`.
 
     Returns:
@@ -124,26 +127,28 @@ def rank_images(
     ignored = {
         image: rows[["x1", "y1", "x2", "y2"]].to_numpy(float) for image, rows in regions.groupby("image")
     }
-    views = _two_views(names, detector, load, confidence=low, nms_iou=nms_iou, max_boxes=max_boxes)
+    second = augmented or partial(detector.predict, flip=True)
+    asked = {"confidence": low, "nms_iou": nms_iou, "max_boxes": max_boxes}
+    views = _two_looks(names, (detector.predict, second), load, asked)
     alike = _alike(images)
     sizes = images.groupby(alike)["image"].transform("size").where(alike != "", 1)
     rows = []
-    for image, same, size, (plain, mirrored) in zip(
+    for image, same, size, (picture, plain, other) in zip(
         images.to_dict("records"), alike, sizes, views, strict=True
     ):
         name = image["image"]
         labels = marked[name] if image["split"] == "train" else None
         finding = _against_labels(plain, labels, ignored.get(name), classes, match_iou)
-        if finding is None and further is not None and (more := further(load(name), plain)) is not None:
+        if finding is None and further is not None and (more := further(picture, plain)) is not None:
             finding = _Finding(*more)
         if finding is None:
             finding = _unsure(
-                plain, mirrored, ignored.get(name), classes, uncertain=uncertain, match_iou=match_iou
+                plain, other, ignored.get(name), classes, uncertain=uncertain, match_iou=match_iou
             )
         if finding is None:
             continue
         shown = boxes_json(_at_least(plain, low), classes)
-        shown += boxes_json(_lone(mirrored, plain, match_iou), classes, "mirrored")
+        shown += boxes_json(_lone(other, plain, match_iou), classes, "augmented" if augmented else "mirrored")
         shown += boxes_json(labels, classes, "label") if labels is not None else []
         rows.append(
             {
@@ -188,18 +193,16 @@ _COLUMNS = [
 ]
 
 
-def _two_views(
+def _two_looks(
     names: Sequence[str],
-    detector: FlippingDetector,
+    looks: Sequence[Callable[..., Iterator[Detections]]],
     load: Callable[[str], np.ndarray],
-    **asked: Any,
-) -> Iterator[tuple[Detections, Detections]]:
-    """Each image's boxes as it is and mirrored; a batch of images is held at once."""
+    asked: Mapping[str, Any],
+) -> Iterator[tuple[Any, ...]]:
+    """Each image, and what each look finds in it; a batch of images is held at once."""
     stream = iter(track(names, "looking at images", len(names)))
     while some := [load(name) for name in islice(stream, _BATCH)]:
-        yield from zip(
-            detector.predict(some, **asked), detector.predict(some, **asked, flip=True), strict=True
-        )
+        yield from zip(some, *(look(some, **asked) for look in looks), strict=True)
 
 
 def _against_labels(
@@ -223,7 +226,7 @@ def _against_labels(
 
 def _unsure(
     plain: Detections,
-    mirrored: Detections,
+    second: Detections,
     ignored: np.ndarray | None,
     classes: Sequence[str],
     *,
@@ -232,7 +235,7 @@ def _unsure(
 ) -> _Finding | None:
     sure = [
         _outside(_lone(_at_least(one, CONFIDENCE), other, match_iou), ignored)
-        for one, other in ((plain, mirrored), (mirrored, plain))
+        for one, other in ((plain, second), (second, plain))
     ]
     if any(len(lone) for lone in sure):
         return _surest("disagreement", max(sure, key=lambda lone: _scores(lone).max(initial=0.0)), classes)
