@@ -86,6 +86,7 @@ def train_into(
         image_size=cfg.model.image_size,
         weights=weights,
         settings=cfg.train.model_dump(),
+        precision=cfg.train.precision,
         select=cfg.train.select,
         seed=cfg.seed,
         work=work,

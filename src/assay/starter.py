@@ -108,6 +108,7 @@ def train_starter(
         image_size=IMAGE_SIZE,
         weights=DetectorWeights("random", "from scratch", {}),
         settings={**SETTINGS, "epochs": epochs},
+        precision="fp32",
         select="last",
         seed=seed,
         work=work,

@@ -10,7 +10,7 @@ import torch
 from assay.errors import UserError
 from assay.models import yolo_adapter
 from assay.models.detector import load_detector, save_detector
-from assay.models.detector_weights import DetectorWeights
+from assay.models.detector_weights import DetectorWeights, resolve_detector
 from assay.starter import SETTINGS
 from assay.training.detection import lay_out, train_detector
 
@@ -72,6 +72,7 @@ def asked(tmp_path, dataset):
             "warmup_epochs": 0.0,
             "close_mosaic": 2,
         },
+        "precision": "fp32",
         "select": "last",
         "seed": 1,
         "work": tmp_path / "work",
@@ -161,6 +162,36 @@ def test_a_killed_training_ends_as_if_nothing_had_happened(dataset, asked, whole
     finished = train_detector(*dataset, **asked | {"log": killed_in(-1)})
     assert same(finished, whole) and finished.history == whole.history
     assert finished.info == whole.info | {"resumed_after": 3}
+
+
+def test_bf16_is_how_the_network_is_run_and_nothing_else(dataset, asked, tmp_path):
+    there = asked | {"precision": "bf16", "settings": asked["settings"] | {"epochs": 2}}
+    half = train_detector(*dataset, **there | {"work": tmp_path / "elsewhere"})
+    assert half.info["precision"] == "bf16"
+    assert all(p.dtype == torch.float32 for p in half.module.parameters())
+    with pytest.raises(Killed):
+        train_detector(*dataset, **there | {"log": killed_in(1)})
+    resumed = train_detector(*dataset, **there)
+    assert resumed.info["resumed_after"] == 1 and same(resumed, half)
+
+
+def test_a_trained_network_answers_nearly_the_same_in_bf16():
+    from assay.training.yolo_trainer import _in_bf16
+
+    weights = resolve_detector(
+        "yolo11n", path=None, pretrained=True, allow_download=False, allow_random_init=True
+    )
+    module = yolo_adapter.build("yolo11n", weights.classes)
+    yolo_adapter.carry_over(module, weights.state, classes=weights.classes, known=weights.classes)
+    draw = np.random.default_rng(0)
+    blocks = draw.random((2, 3, 8, 8), np.float32).repeat(16, axis=2).repeat(16, axis=3)
+    pixels = torch.from_numpy(blocks)
+    with torch.inference_mode():
+        exact = module.train().predict(pixels)
+        rounded = _in_bf16(module.predict, torch.device("cpu"))(pixels)
+    for name in ("boxes", "scores"):
+        assert rounded[name].dtype == torch.float32 and not torch.equal(exact[name], rounded[name])
+        assert (exact[name] - rounded[name]).norm() < 0.05 * exact[name].norm()
 
 
 @pytest.mark.parametrize("changed", ["settings", "boxes", "negatives", "classes"])

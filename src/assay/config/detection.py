@@ -69,6 +69,7 @@ class DetectorTraining(Strict):
     max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
     patience: Count | None = Field(description="stop after so many epochs without a better one; null = never")
     save_period: Count | None = Field(description="a checkpoint every so many epochs; null = best, last")
+    precision: Literal["auto", "fp32", "bf16"] = Field(description="auto: bf16 where the hardware has it")
     deterministic: bool
     freeze: int = Field(ge=0, description="so many first layers do not learn")
 

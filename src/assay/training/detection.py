@@ -18,7 +18,7 @@ from assay.errors import UserError
 from assay.models import yolo_adapter
 from assay.models.detector_weights import DetectorWeights
 from assay.training.checkpoint import Checkpoint, fingerprint
-from assay.training.precision import device
+from assay.training.precision import choose, device
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ def train_detector(
     image_size: int,
     weights: DetectorWeights,
     settings: Mapping[str, Any],
+    precision: Literal["auto", "fp32", "bf16"],
     select: Literal["map50", "map50_95", "last"],
     seed: int,
     work: Path,
@@ -60,6 +61,7 @@ def train_detector(
         image_size: side of the letterboxed input, px.
         weights: where the network starts.
         settings: Ultralytics' arguments by its names, without optimizer=auto; `epochs` 0 keeps the starting weights.
+        precision: of the network while it learns, see `assay.training.precision.choose`.
         select: which epoch is kept: best on val by this metric (the protocol that is published), or the last.
         seed: of initialisation, order and augmentation.
         work: folder for the training data as Ultralytics wants it and for the checkpoint. A killed training finds its
@@ -78,8 +80,15 @@ def train_detector(
     module = yolo_adapter.build(architecture, classes, seed=seed)
     carried = yolo_adapter.carry_over(module, weights.state, classes=classes, known=weights.classes)
     arguments = _arguments(settings, image_size=image_size, seed=seed)
+    chosen = choose(precision, device())
     content = _content(rows, boxes, negatives)
-    settled = {"arguments": arguments, "classes": list(classes), "select": select, "data": content}
+    settled = {
+        "arguments": arguments,
+        "classes": list(classes),
+        "select": select,
+        "data": content,
+        "precision": chosen,
+    }
     checkpoint = Checkpoint(work / "checkpoint.pt", fingerprint(settled, [], module.state_dict()))
     history: list[dict[str, float]] = []
     about: dict[str, Any] = {"best_epoch": 0, "resumed_after": 0, "resolved": arguments}
@@ -94,7 +103,7 @@ def train_detector(
                 log(name, value, epoch)
 
         state, history, about = yolo_trainer.run(
-            module, folder, arguments, checkpoint=checkpoint, select=select, on_epoch=tell
+            module, folder, arguments, precision=chosen, checkpoint=checkpoint, select=select, on_epoch=tell
         )
         module = _filled(architecture, classes, state)
         shutil.rmtree(folder)
@@ -117,6 +126,7 @@ def train_detector(
         "epochs_run": len(history),
         "best_epoch": about["best_epoch"],
         "select": select,
+        "precision": chosen,
         "resumed_after": about["resumed_after"],
         "best": best,
         "last": history[-1] if history else {},
@@ -166,20 +176,26 @@ def lay_out(
     (folder / "data.yaml").write_text(yaml.safe_dump(described, sort_keys=False), "utf-8")
 
 
+def recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Ultralytics' arguments for how is learnt: epochs, batch, optimizer, losses, augmentation."""
+    return {
+        **{key: settings[key] for key in _SAME},
+        "optimizer": {"sgd": "SGD", "adamw": "AdamW"}[settings["optimizer"]],
+        "cos_lr": settings["cosine"],
+        "patience": settings["patience"] or 10**6,
+        "nbs": settings["nominal_batch"],
+    }
+
+
 def _arguments(settings: Mapping[str, Any], *, image_size: int, seed: int) -> dict[str, Any]:
     """Ultralytics' arguments, every one that changes a result written out."""
-    given = dict(settings)
     return {
-        **{key: given[key] for key in _SAME},
-        "optimizer": {"sgd": "SGD", "adamw": "AdamW"}[given["optimizer"]],
-        "cos_lr": given["cosine"],
-        "patience": given["patience"] or 10**6,
+        **recipe(settings),
         "imgsz": image_size,
         "seed": seed,
         "device": "cpu" if device().type == "cpu" else "0",
-        "nbs": given["nominal_batch"],
         "cache": "ram",  # mosaics then draw from all images, not from a buffer that depends on history
-        "amp": False,
+        "amp": False,  # its bf16 is for CUDA only; ours is `precision`
         "plots": False,
         "save": False,
         "val": True,

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from assay.errors import UserError
 from assay.models import yolo_adapter
 from assay.training.checkpoint import Checkpoint
+from assay.training.precision import Precision, autocast, keep_freed_memory
 
 yolo_adapter.quiet()  # before the import below: it reads settings and starts integrations
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
@@ -38,6 +39,7 @@ def run(
     folder: Path,
     arguments: Mapping[str, Any],
     *,
+    precision: Precision,
     checkpoint: Checkpoint,
     select: str,
     on_epoch: Callable[[int, Row], None],
@@ -48,6 +50,7 @@ def run(
         module: the network, with its starting weights.
         folder: where the training data lie; Ultralytics' label cache goes there.
         arguments: Ultralytics' arguments by its names, all that matter written out; never `optimizer: auto`.
+        precision: of the network while it learns; weights, loss, average and validation are fp32.
         checkpoint: where the state goes after every epoch, and where an interrupted one is taken from.
         select: map50, map50_95 (the best epoch's average is kept) or last.
         on_epoch: called with the epoch, from 1, and its row: losses, map50, map50_95, precision, recall, lr.
@@ -62,13 +65,14 @@ def run(
     found = checkpoint.read()
     if found is not None and found["over"]:
         return found["best"], found["rows"], _about(found, found["epoch"], arguments)
+    keep_freed_memory()
     threads = torch.get_num_threads()
     place = {"model": "given", "data": str(folder / "data.yaml"), "project": str(folder), "name": "run"}
     plain = {event: list(functions) for event, functions in callbacks.get_default_callbacks().items()}
     trainer = _Trainer(overrides={**arguments, **place}, _callbacks=plain)
     torch.set_num_threads(threads)  # Ultralytics takes one core fewer than there are
     trainer.model = module.to(memory_format=torch.channels_last)
-    trainer.keep(checkpoint, found, select, on_epoch)
+    trainer.keep(checkpoint, found, precision, select, on_epoch)
     trainer.train()
     resolved = {key: getattr(trainer.args, key) for key in arguments}
     return trainer.kept["best"], trainer.kept["rows"], _about(trainer.kept, trainer.found_epoch, resolved)
@@ -76,6 +80,28 @@ def run(
 
 def _about(state: Mapping[str, Any], resumed_after: int, resolved: Mapping[str, Any]) -> dict[str, Any]:
     return {"best_epoch": state["best_epoch"], "resumed_after": resumed_after, "resolved": dict(resolved)}
+
+
+def _in_bf16(predict: Callable[..., Any], on: torch.device) -> Callable[..., Any]:
+    """The network's forward pass in bf16, its answer in fp32: boxes and losses need more than eight bits.
+
+    Ultralytics' own `amp=bf16` wants CUDA, and computes the loss in bf16, too.
+    """
+
+    def inside(*given: Any, **how: Any) -> Any:
+        with autocast("bf16", on):
+            answer = predict(*given, **how)
+        return _fp32(answer)
+
+    return inside
+
+
+def _fp32(answer: Any) -> Any:
+    if isinstance(answer, dict):
+        return {name: _fp32(part) for name, part in answer.items()}
+    if isinstance(answer, list | tuple):
+        return type(answer)(_fp32(part) for part in answer)
+    return answer.float() if isinstance(answer, Tensor) and answer.is_floating_point() else answer
 
 
 class _Trainer(DetectionTrainer):
@@ -87,11 +113,13 @@ class _Trainer(DetectionTrainer):
         self,
         checkpoint: Checkpoint,
         found: Mapping[str, Any] | None,
+        precision: Precision,
         select: str,
         on_epoch: Callable[[int, Row], None],
     ) -> None:
         """Say where the state goes and, where a training was interrupted, which state to start from."""
         self.checkpoint, self.found, self.select, self.on_epoch = checkpoint, found, select, on_epoch
+        self.precision: Precision = precision
         self.found_epoch = found["epoch"] if found else 0
         self.kept: dict[str, Any] = {"rows": [], "best": None, "best_epoch": 0, "best_value": -1.0}
         self.gather, self.last_step, self.batches = 1, -1, 0
@@ -102,6 +130,8 @@ class _Trainer(DetectionTrainer):
     def take_up(self) -> None:
         """Once everything is built: the state of the interrupted training, if there is one."""
         self.gather, self.accumulate = self.accumulate, 1  # see optimizer_step
+        if self.precision == "bf16":  # now that the average, which is validated, is a copy
+            self.model.predict = _in_bf16(self.model.predict, self.device)
         if self.found is None:
             return
         found = self.found
