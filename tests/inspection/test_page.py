@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -21,6 +22,9 @@ BOXES = (("rock_toe", 0.9, 10, 10, 40, 40), ("slope_drain", 0.5, 60, 20, 90, 50)
 # Streamlit's process with stand-ins for the models
 STAND_INS = f"""
 import runpy
+import sys
+
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from assay.inspection.stages import Inspector
 from tests.inspection.conftest import Boxes, Bright
 
