@@ -19,6 +19,9 @@ PAGES = [
     ("infrastructure/evaluation/report.html", "report-detector.png", 0, 1325),
     ("workzone/candidates/index.html", "candidates.png", 1182, 1940),
     ("documents/evaluation/val_gallery.png", "gallery.png", 0, 1560),
+    ("cherry/evaluation/worst_mistakes.png", "mistakes.png", 0, 630),
+    ("infrastructure/evaluation/val_gallery.png", "gallery-photos.png", 0, 846),
+    ("workzone/evaluation/val_gallery.png", "gallery-road.png", 0, 765),
 ]
 COLOURS = 160  # of a report's palette: a third of the bytes, no difference to the eye; photos keep all
 SWITCHES = [
