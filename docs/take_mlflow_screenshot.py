@@ -35,11 +35,11 @@ SETTLED = 15_000  # ms: charts are drawn one by one
 PATIENCE = 600_000  # ms: of a busy machine
 
 
-def runs_of(database: Path, sweep: str | None) -> tuple[str, str, list[str]]:
-    """(sweep, experiment, runs) of a sweep's jobs in the local store; exits where there are none, or of other data."""
+def runs_of(database: Path, sweep: str | None) -> tuple[str, str]:
+    """(sweep, experiment) of a sweep's jobs in the local store; exits where there are none, or of other data."""
     with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as store:
         rows = store.execute(
-            "select s.value, r.experiment_id, r.run_uuid, d.value from runs r"
+            "select s.value, r.experiment_id, d.value from runs r"
             " join tags s on s.run_uuid = r.run_uuid and s.key = 'sweep'"
             " join tags k on k.run_uuid = r.run_uuid and k.key = 'stage' and k.value = 'job'"
             " left join tags d on d.run_uuid = r.run_uuid and d.key = 'source'"
@@ -54,7 +54,7 @@ def runs_of(database: Path, sweep: str | None) -> tuple[str, str, list[str]]:
         )
     if other := {str(source) for *_, source in mine} - {"sample"}:
         sys.exit(f"sweep {chosen}: its data is {', '.join(other)}; only pictures of the sample are published")
-    return chosen, str(mine[0][1]), [run for _, _, run, _ in mine]
+    return chosen, str(mine[0][1])
 
 
 def photograph(address: str, browser: str, picture: Path) -> None:
@@ -87,7 +87,10 @@ def main(sweep: str | None) -> None:
     browser = next((name for name in BROWSERS if shutil.which(name)), None)
     if browser is None:
         sys.exit(f"none of {', '.join(BROWSERS)} is installed")
-    chosen, experiment, _ = runs_of(Path("mlruns/mlflow.db"), sweep)
+    database = Path("mlruns/mlflow.db")
+    if not database.is_file():
+        sys.exit(f"{database}: no such file; run `make sweep EXP=resnet18` first, in the repository's root")
+    chosen, experiment = runs_of(database, sweep)
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = int(one.getsockname()[1])
