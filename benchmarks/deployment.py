@@ -66,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         batches = [_positive(word) for word in _words(chosen.batch)]
         models = chosen_models(_words(chosen.model), _words(chosen.runtime))
         gpu = _gpu() if any(set(model.runtimes) & {*GPU} for model in models) else None
+        if not gpu and (asked := [word for word in _words(chosen.runtime) if word in GPU]):
+            raise UserError(f"--runtime {','.join(asked)}: no NVIDIA GPU is visible here; leave them out")
         rows = list(measure(models, batches, threads=threads, seconds=chosen.seconds, gpu=gpu))
     except UserError as error:
         print(f"benchmarks.deployment: {error}", file=sys.stderr)

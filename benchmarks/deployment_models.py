@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ def _models(name: str, runtimes: Sequence[str]) -> list[Model]:
         raise UserError(
             f"--model {name}: expected the side of the input in px{steps}, e.g. {architecture}:640"
         )
-    wanted = runtimes or [one for one in (*CPU, *GPU) if one not in UNASKED]
+    left_out = UNASKED | (set() if find_spec("tensorrt") else {"tensorrt"})
+    wanted = runtimes or [one for one in (*CPU, *GPU) if one not in left_out]
     task = "detection" if detector else "classification"
     return [Model(architecture, architecture, int(size), tuple(wanted), task=task)]
 

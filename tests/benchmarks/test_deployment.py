@@ -6,7 +6,7 @@ import pytest
 
 from assay.errors import UserError
 from benchmarks import deployment
-from benchmarks.deployment_models import CPU, GPU, Model, chosen_models
+from benchmarks.deployment_models import CPU, Model, chosen_models
 from benchmarks.hardware import merge_table
 
 RESNET = Model("resnet18.a1_in1k", "resnet18.a1_in1k", 32, ("torch", "onnx"))
@@ -17,7 +17,7 @@ def test_document_000s_models_are_the_default_in_every_runtime_but_int8() -> Non
     models = chosen_models(deployment.DEFAULT.split(","), [])
     assert [model.said for model in models] == ["yolo12s:1280", "yolo12s:960", "yolo11n:640"]
     assert all(model.task == "detection" for model in models)
-    assert set(models[0].runtimes) == {*CPU, *GPU} - {"openvino_int8"}
+    assert set(models[0].runtimes) - {"tensorrt"} == {*CPU, "torch_fp16"} - {"openvino_int8"}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,13 @@ def test_the_gpus_runtimes_are_measured_where_there_is_one(monkeypatch) -> None:
         ["torch"],
         ["torch", "torch_fp16"],
     ]
+
+
+def test_a_gpus_runtime_without_a_gpu_is_one_line(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(deployment, "worker", lambda task, request: {"gpu": None})
+    assert deployment.main(["--model", "yolo11n:64", "--runtime", "onnx,tensorrt"]) == 2
+    error = capsys.readouterr().err
+    assert "--runtime tensorrt: no NVIDIA GPU is visible here" in error and error.count("\n") == 1
 
 
 def test_rows_of_other_models_stay(tmp_path) -> None:
