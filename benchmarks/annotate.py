@@ -3,7 +3,8 @@
     python -m benchmarks.annotate [--pdfs data/documents/pdfs] [--build build/documents] [--pages 40] [--rounds 3]
 
 Ours: `assay.documents.reading` over the export, the next page drawn while one is looked at, documents shared among as
-many processes as there are cores (`assay.documents.crew`, started before the clock is). The obvious way: pypdfium2
+many processes as there are cores (`assay.documents.crew`, started before the clock is), the network asked as `predict`
+asks it, padded to a rectangle. The obvious way: pypdfium2
 to a Pillow picture, Ultralytics' own `YOLO.predict` of the same trained network in torch, as it comes (it sets its own
 threads), two double loops (`benchmarks.grouping.obvious`). Both draw at 200 DPI, take document 003's thresholds, write
 one JSON file for each PDF, and decode no QR codes: the obvious way has none. Two pages agree where they have the same

@@ -5,6 +5,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+import torch
 
 from assay.errors import UserError
 from assay.export.detection import DetectorPredictor, export_detector
@@ -14,6 +15,7 @@ from assay.export.metadata import KEY, describe_detector
 from assay.export.parity import ParityError
 from assay.files import read_json, write_json
 from assay.models.detector import Detector
+from assay.models.letterbox import boxes_of, letterbox
 from assay.registry import versions
 from tests.models.networks import answering
 
@@ -78,6 +80,25 @@ def test_the_export_is_the_detector(detector, folder, pictures, runtime):
             np.testing.assert_allclose(before.confidence, after.confidence, atol=1e-4)
     assert list(exported.predict([], **ASKED)) == []
     assert not detector.module.model[-1].export  # the detector is as it was
+
+
+def test_rectangles_are_what_the_network_says_of_rectangles(detector, folder, pictures):
+    """Padded to multiples of 32 only, and one class an anchor: Ultralytics' `predict`."""
+    exported = DetectorPredictor.load(folder, threads=1, rectangles=True)
+    seen = []
+    for picture, found in zip(pictures, exported.predict(pictures, **ASKED), strict=True):
+        fitted, fit = letterbox(picture, 64, tight=True)
+        seen.append(fitted.shape[:2])
+        with torch.inference_mode():
+            inputs = torch.from_numpy(fitted.transpose(2, 0, 1)[None].astype(np.float32) / 255)
+            raw = detector.module(inputs)[0][0].numpy()
+        expected = boxes_of(raw, fit, one_class=True, **ASKED)
+        assert np.array_equal(expected.class_id, found.class_id)
+        np.testing.assert_allclose(expected.xyxy, found.xyxy, atol=0.05)
+    assert (64, 32) in seen and (32, 64) in seen
+    # an export of before, with fixed sides, is asked for squares
+    fixed = DetectorPredictor(exported.opened, {**METADATA, "free_sides": False})
+    assert not fixed.rectangles and len(list(fixed.predict(pictures, **ASKED))) == len(pictures)
 
 
 def test_what_it_needs_is_inside_the_file(folder):

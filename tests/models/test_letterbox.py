@@ -129,3 +129,13 @@ def test_mirroring_exchanges_left_and_right_and_twice_is_nothing():
     assert mirrored.class_id.tolist() == [1, 0]
     assert np.array_equal(flipped(mirrored, 100).xyxy, found.xyxy)
     assert found.xyxy[0].tolist() == [10, 20, 30, 40]  # the argument stays as it was
+
+
+def test_an_anchor_answers_with_all_its_classes_or_with_the_best():
+    raw = np.zeros((4 + 3, 2), np.float32)
+    raw[:4] = [[20, 60], [20, 60], [10, 10], [10, 10]]
+    raw[4:] = [[0.9, 0.0], [0.6, 0.7], [0.0, 0.2]]
+    fit = Fit(1, 1, 0, 0, 100, 100)
+    asked = {"confidence": 0.5, "nms_iou": 0.5, "max_boxes": 10}
+    assert boxes_of(raw, fit, **asked).class_id.tolist() == [0, 1, 1]
+    assert boxes_of(raw, fit, **asked, one_class=True).class_id.tolist() == [0, 1]

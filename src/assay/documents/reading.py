@@ -59,7 +59,7 @@ class Model:
         from assay.export.detection import DetectorPredictor
         from assay.files import sha256_file
 
-        predictor = DetectorPredictor.load(folder, threads=threads)
+        predictor = DetectorPredictor.load(folder, threads=threads, rectangles=True)
         known = predictor.metadata
         if known.get("task") != "detection":
             raise UserError(

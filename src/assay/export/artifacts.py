@@ -19,6 +19,7 @@ def export_others(
     folder: Path,
     runtimes: Sequence[Runtime],
     *,
+    onnx: Path | None = None,
     deployed: nn.Module,
     example: tuple[Tensor, ...],
     metadata: Mapping[str, Any],
@@ -31,6 +32,7 @@ def export_others(
     Args:
         folder: of the export.
         runtimes: those asked for.
+        onnx: the file that others are converted from; None: `folder`/model.onnx.
         deployed: the network with its preprocessing, as it went into the ONNX file.
         example: its inputs, the first dimension is free.
         metadata: see `assay.export.metadata`.
@@ -40,7 +42,7 @@ def export_others(
     Raises:
         UserError: the library of a runtime is not installed, or for tensorrt there is no GPU.
     """
-    onnx, asked = folder / FILES["onnx"], {*runtimes}
+    onnx, asked = onnx or folder / FILES["onnx"], {*runtimes}
     if asked & {"openvino_fp32", "openvino_bf16"}:
         export_openvino(onnx, folder / "openvino", metadata=metadata)
     if "openvino_int8" in asked:

@@ -53,6 +53,7 @@ def describe_detector(
         "input": "float32 NCHW, RGB, 0-255, scaled to fit and padded with grey 114 on both sides",
         "output": "per anchor: centre x, centre y, width, height in px of the input, then one score 0-1 per class",
         "nms_iou": nms_iou,
+        "free_sides": True,  # of the ONNX file: any multiples of 32
         "grouping": None if grouping is None else dict(grouping),
         "source": {key: source.get(key) for key in ("project", "source", "content")},
         "thresholds": dict(thresholds),

@@ -55,20 +55,26 @@ def to_input(squares: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(squares.transpose(0, 3, 1, 2), dtype=np.float32) / 255
 
 
-def boxes_of(raw: np.ndarray, fit: Fit, *, confidence: float, nms_iou: float, max_boxes: int) -> Detections:
+def boxes_of(
+    raw: np.ndarray, fit: Fit, *, confidence: float, nms_iou: float, max_boxes: int, one_class: bool = False
+) -> Detections:
     """A network's answer for one picture as detections in px of the picture, the surest first.
 
     Args:
         raw: (4 + C, A): centre x, centre y, width, height in px of the input, then C scores, 0-1.
         fit: how the picture was fitted into the input.
-        confidence: scores below this are dropped. An anchor may answer with several classes.
+        confidence: scores below this are dropped.
+        one_class: an anchor answers with its best class alone; otherwise with all.
         nms_iou: of two boxes of one class that overlap more, the surer stays (non-maximum suppression).
         max_boxes: so many at most.
     """
     import torch
     from torchvision.ops import batched_nms
 
-    label, anchor = np.nonzero(raw[4:] >= confidence)
+    answers = raw[4:] >= confidence
+    if one_class:
+        answers &= np.arange(len(answers))[:, None] == raw[4:].argmax(axis=0)
+    label, anchor = np.nonzero(answers)
     score = raw[4:][label, anchor]
     if len(score) > _BEFORE_NMS:
         best = np.argsort(-score, kind="stable")[:_BEFORE_NMS]
