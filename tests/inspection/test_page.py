@@ -131,9 +131,9 @@ def test_photos_dropped_on_the_page(place):
                 files = [place / "photos/berm/a.png", place / "photos/dot.png"]
                 shown.locator("input[type=file]").set_input_files(files)
                 expect(metric(shown, "objects")).to_have_text("2", timeout=60_000)
-                assert metric(shown, "failed").inner_text() == "1"
-                assert shown.get_by_text("dot.png: too small: 1x1 pixels").is_visible()
-                assert shown.locator("[data-testid=stImage] img").count() == 1
+                expect(metric(shown, "failed")).to_have_text("1")
+                expect(shown.get_by_text("dot.png: too small: 1x1 pixels")).to_be_visible()
+                expect(shown.locator("[data-testid=stImage] img")).to_have_count(1, timeout=60_000)
                 told = json.loads(downloaded(shown, "Download JSON"))
                 assert [one["status"] for one in told["images"]] == ["done", "failed"]
                 assert told["counts"]["by_label"]["slope_drain"] == {"conditional": 1}
