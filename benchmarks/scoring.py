@@ -8,8 +8,7 @@ among false alarms, with as many boxes an image. Measured, each in this process,
     map         `match` and `average_precision` of assay.evaluation, which every comparison uses, of one model: from the
                 stored table to the numbers
     scorer      the same by `assay.evaluation.coco.coco_scores` (faster-coco-eval), to which the tests hold it
-    peer        the same from the same tables by pycocotools; where that is not installed, by its evaluateImg and
-                accumulate, written again after its source (benchmarks/coco_reference.py), with IoU in numpy, not C
+    peer        the same from the same tables by pycocotools (benchmarks/coco_reference.py)
     bootstrap   `assay.evaluation.detection_comparison.compare`: both models matched, every metric of both and of their
                 difference from the same draws of whole groups, with false positives at matched recall
 
@@ -40,7 +39,7 @@ GROUP, SIDE = 5, 640  # images of a group; px
 SECONDS, RATIO, DIFFERENCE = 60.0, 8.0, 1e-6
 COLUMNS = (
     *("task", "images", "boxes", "draws", "runs", "median_seconds", "least", "most", "cpu_seconds"),
-    *("map50_95", "ratio_to_peer", "difference_to_peer", "limit", "within_limit", "peer", *MADE_ON),
+    *("map50_95", "ratio_to_peer", "difference_to_peer", "limit", "within_limit", *MADE_ON),
 )
 
 
@@ -81,7 +80,7 @@ def measure(images: int, boxes: int, draws: int, runs: int) -> list[dict[str, An
     one = np.ones((1, images))
     ours, map_row = timed(lambda: average_precision(match(*given), one)[0], runs)
     official, scorer_row = timed(lambda: coco_scores(*given), runs)
-    (peer, values), peer_row = timed(lambda: reference_scores(found, predictions.truth, names, CLASSES), runs)
+    values, peer_row = timed(lambda: reference_scores(found, predictions.truth, names, CLASSES), runs)
     thresholds = dict.fromkeys(CLASSES, 0.5)
     _, bootstrap = timed(
         lambda: compare(
@@ -102,10 +101,9 @@ def measure(images: int, boxes: int, draws: int, runs: int) -> list[dict[str, An
             "difference_to_peer": difference,
             "limit": f"{RATIO:g} times the peer, {DIFFERENCE:g}",
             "within_limit": bool(ratio >= RATIO and difference <= DIFFERENCE),
-            "peer": peer,
         },
         {"task": "scorer", **common, **scorer_row, "map50_95": official.map50_95},
-        {"task": "peer", **common, **peer_row, "map50_95": float(np.nanmean(values)), "peer": peer},
+        {"task": "peer", **common, **peer_row, "map50_95": float(np.nanmean(values))},
         {
             "task": "bootstrap",
             **common,
