@@ -55,10 +55,10 @@ sweep: env    ## run a sweep: EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [SET="
 	@ASSAY_JOBS="$(JOBS)" ASSAY_LAUNCHER="$(LAUNCHER)" ASSAY_CLUSTER="$(CLUSTER)" dvc repro "sweeps/dvc.yaml:sweep@$(EXP)"; code=$$?; assay registry sync || code=2; exit $$code
 
 test: env     ## fast tests (a few minutes)
-	@python -m pytest
+	@python -m pytest -n logical --dist loadfile
 
 test-slow: env ## slow tests: real graphs, kills, sweeps
-	@python -m pytest -m slow
+	@python -m pytest -m slow -n logical --dist loadfile
 
 lint: env     ## format check, rules, types, import directions
 	@ruff format --check . && ruff check . && mypy && lint-imports --verbose

@@ -1,5 +1,6 @@
-"""The same examples in every run, no time limit on one of them, and nobody's MLflow server."""
+"""The same examples in every run, no time limit on one of them, nobody's MLflow server, and a process's own cores."""
 
+import os
 import sys
 
 import pytest
@@ -7,6 +8,14 @@ from hypothesis import settings
 
 settings.register_profile("assay", deadline=None, derandomize=True)
 settings.load_profile("assay")
+
+
+def pytest_configure():
+    """Deal the cores among pytest-xdist's processes: libraries take all they may, and threads that wait for theirs spin."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")[len("gw") :]
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores, of = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        os.sched_setaffinity(0, cores[int(worker) % len(cores) :: of])
 
 
 @pytest.fixture(autouse=True)
