@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from assay.documents.drawing import COLOURS, annotated_pdf, caption, colour_of, draw_page, picture_as_pdf
+from assay.data.drawing import MARKS as COLOURS
+from assay.documents.drawing import annotated_pdf, caption, colour_of, draw_page, picture_as_pdf
 from assay.documents.reading import Asked, read_page, read_pages
 from assay.documents.sheets import Limits, Sheet, sheets
 from tests.documents import conftest as drawn
@@ -19,7 +20,7 @@ def near(picture, x, y, colour, reach=4):
 def test_colours_are_the_documents_and_subclasses_have_their_kinds():
     red, green, blue = COLOURS["stamp"], COLOURS["signature"], COLOURS["qr"]
     assert (np.argmax(red), np.argmax(green), np.argmax(blue)) == (0, 1, 2)
-    assert (colour_of("notary_stamp"), colour_of("qr_code")) == (red, blue)
+    assert (colour_of("stamp_notary"), colour_of("qr_code")) == (red, blue)
     assert caption({"label": "stamp", "confidence": 0.5, "merged_count": 3}) == "stamp 0.50 x3"
 
 

@@ -9,16 +9,18 @@ import time
 import urllib.request
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import uvicorn
 
 from assay.documents.client import about_model, ask
 from assay.documents.command import page
+from assay.documents.sheets import page_count
 from assay.errors import UserError
 from assay.pages import command
 from assay.service.app import make_app
 from assay.service.settings import Settings
-from tests.documents.conftest import pdf, text
+from tests.documents.conftest import pdf, png, text
 from tests.service.conftest import models_of
 
 SWITCHES = [
@@ -77,6 +79,7 @@ def test_a_document_dropped_on_the_page(tmp_path):
     import assay.documents
 
     (tmp_path / "contract.pdf").write_bytes(pdf(text, text))
+    (tmp_path / "scan.png").write_bytes(png(np.full((420, 298, 3), 255, np.uint8)))
     script = next(iter(assay.documents.__path__)) + "/page.py"
     with service(tmp_path) as url, sync_playwright() as play:
         port = free_port()
@@ -100,6 +103,12 @@ def test_a_document_dropped_on_the_page(tmp_path):
                 with shown.expect_download() as download:
                     shown.get_by_text("Download PDF").click()
                 assert download.value.path().read_bytes().startswith(b"%PDF")
+                shown.locator("input[type=file]").set_input_files(tmp_path / "scan.png")
+                expect(metric(shown, "pages")).to_have_text("1", timeout=60_000)
+                with shown.expect_download() as download:  # a picture becomes a PDF of one page
+                    shown.get_by_text("Download PDF").click()
+                assert page_count(download.value.path().read_bytes()) == 1
+                assert download.value.suggested_filename == "scan_annotated.pdf"
                 shown.screenshot(path=tmp_path / "page.png")
                 browser.close()
             finally:

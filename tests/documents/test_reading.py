@@ -1,9 +1,10 @@
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from assay.documents.reading import Asked, read_page, read_pages
+from assay.documents.reading import Asked, Model, read_page, read_pages
 from assay.documents.sheets import Limits, Sheet, sheets
 from assay.documents.summary import summarise_document
 from assay.evaluation.grouping import GroupingRule
@@ -80,6 +81,16 @@ def test_a_document_sums_up_its_pages_and_names_the_bad_ones():
 
 def test_a_subclass_is_of_its_kind():
     told = model((0.1, 0.1, 0.2, 0.2, 0, 0.9))
-    told.predictor.classes = ("notary_stamp",)
+    told.predictor.classes = ("stamp_notary",)
     read = read_page(told, page(), dataclasses.replace(Asked(), codes="off"))
     assert (read["summary"]["has_stamp"], read["summary"]["has_signature"]) == (True, False)
+
+
+def test_what_is_told_of_a_model_names_no_file_of_the_host(tmp_path, monkeypatch):
+    began = {"origin": "file", "root": "file", "detail": "/home/me/yolo11n.pt sha256 eb3455f5047014d2"}
+    known = SimpleNamespace(metadata={"task": "detection", "architecture": "yolo11n", "weights": began})
+    monkeypatch.setattr("assay.export.detection.DetectorPredictor.load", lambda *_, **__: known)
+    (tmp_path / "model.onnx").write_bytes(b"weights")
+    about = Model.load(tmp_path).about
+    assert (about["architecture"], about["weights"]) == ("yolo11n", "file")
+    assert "yolo11n.pt" not in str(about)

@@ -46,6 +46,17 @@ def test_parameters_and_drawn_pages(serving):
     assert sheet.picture.shape == (210, 149, 3)
 
 
+def test_an_answer_has_room_for_so_much_of_drawn_pages(serving, monkeypatch):
+    monkeypatch.setattr("assay.service.engine._jpeg", lambda _: "x" * 600_000)
+    one = drawn.pdf(drawn.text)
+    with serving(max_pictures_mb=1) as client:
+        pages = ask(client, drawn.pdf(drawn.text, drawn.text), pictures=True).json()["pages"]
+        files = [("f", ("a", one))] * 2
+        both = client.post("/v1/batch", files=files, params={"pictures": True}).json()["documents"]
+    assert [page["picture"] is None for page in pages] == [False, True] and pages[1]["grouped"]
+    assert [part["pages"][0]["picture"] is None for part in both] == [False, True]
+
+
 def test_forms_and_batches(serving):
     good, bad = drawn.pdf(drawn.text), drawn.locked()
     with serving(max_files=3) as client:
@@ -68,7 +79,7 @@ def test_forms_and_batches(serving):
         (drawn.locked(), 422, "encrypted"),
         (drawn.pdf(drawn.text)[:-300], 422, "truncated"),
         (b"%PDF-1.7\n%%EOF\n", 422, "damaged"),
-        (drawn.pdf(*[drawn.nothing] * 4), 413, "4 pages; the limit is 3"),
+        (drawn.pdf(*[drawn.nothing] * 4), 413, "4 pages; the limit is 3; /v1/jobs takes up to 1000"),
         (drawn.pdf(lambda canvas: canvas.setPageSize((14_000, 14_000))), 413, "too large: 7000x7000 px"),
         (b"x" * 1_000_001, 413, "more than 1 MB"),
     ],

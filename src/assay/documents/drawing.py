@@ -10,19 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from assay.data.drawing import draw_captioned
+from assay.data.drawing import OTHER, draw_captioned, mark_colour
 from assay.data.images import Pixels
 from assay.data.pages import LOCK, open_pdf
 
-COLOURS = {"qr": (0, 90, 255), "signature": (0, 150, 60), "stamp": (220, 30, 30)}  # document 003, line 228
-_OTHER = (150, 60, 190)
 _IDENTIFIER = re.compile(rb"/ID\[<[0-9A-Fa-f]{32}><[0-9A-Fa-f]{32}>\]")
 _FINE = 16  # device units per px: PDFium takes whole numbers
 
 
 def colour_of(label: str) -> tuple[int, int, int]:
-    """RGB of a class; a subclass such as notary_stamp has its kind's."""
-    return COLOURS.get(label.removesuffix("_code").rsplit("_", 1)[-1], _OTHER)
+    """RGB of a class; a subclass such as stamp_notary has its kind's."""
+    return mark_colour(label) or OTHER
 
 
 def caption(mark: Mapping[str, Any]) -> str:

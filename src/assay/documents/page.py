@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from assay.data.images import BadImage
 from assay.data.pages import BadPage
 from assay.documents.client import about_model, ask
-from assay.documents.drawing import annotated_pdf
+from assay.documents.drawing import annotated_pdf, picture_as_pdf
+from assay.documents.sheets import DPI, Limits, is_pdf, sheets
 from assay.errors import UserError
 
 SERVICE, TOKEN = sys.argv[1], os.environ.get("ASSAY_SERVICE_TOKEN")
@@ -82,7 +82,7 @@ def _summary(answer: dict[str, Any], marks: pd.DataFrame) -> None:
             st.warning(f"page {page['page']}: {page['error']}")
 
 
-def _keep(name: str, content: bytes, answer: dict[str, Any]) -> None:
+def _keep(name: str, content: bytes, answer: dict[str, Any], *, flat: bool) -> None:
     bare = {
         **answer,
         "pages": [{k: v for k, v in page.items() if k != "picture"} for page in answer["pages"]],
@@ -90,29 +90,40 @@ def _keep(name: str, content: bytes, answer: dict[str, Any]) -> None:
     left, right = st.columns(2)
     text = json.dumps(bare, indent=1, ensure_ascii=False)
     left.download_button("Download JSON", text, f"{name}.json", "application/json", width="stretch")
-    if content.startswith(b"%PDF"):
-        try:
-            marked = annotated_pdf(content, answer["pages"])
-        except (BadPage, BadImage, OSError, ValueError):
-            right.caption("its pages can be shown, but not written to")
-        else:
-            right.download_button(
-                "Download PDF", marked, f"{name}_annotated.pdf", "application/pdf", width="stretch"
-            )
+    try:
+        marked = annotated_pdf(_as_pdf(content, flat=flat), answer["pages"])
+    except (BadPage, OSError, ValueError):
+        right.caption("its pages can be shown, but not written to")
+    else:
+        right.download_button(
+            "Download PDF", marked, f"{name}_annotated.pdf", "application/pdf", width="stretch"
+        )
 
 
-def _show(name: str, content: bytes, shown: str, answer: dict[str, Any]) -> None:
+def _as_pdf(content: bytes, *, flat: bool) -> bytes:
+    """A PDF as it is; a picture as a PDF of one page, as the service saw it."""
+    if is_pdf(content):
+        return content
+    (sheet,) = sheets(content, limits=Limits(), flat=flat)
+    if isinstance(sheet, BadPage):
+        raise sheet
+    return picture_as_pdf(sheet.picture, DPI)
+
+
+def _show(name: str, content: bytes, shown: str, answer: dict[str, Any], *, flat: bool) -> None:
     marks = _marks(answer["pages"], shown)
     _summary(answer, marks)
-    _keep(name, content, answer)
+    _keep(name, content, answer, flat=flat)
     st.dataframe(marks, width="stretch", hide_index=True)
     for page in answer["pages"]:
-        if "picture" in page:
+        if page.get("picture"):
             st.image(
                 base64.b64decode(page["picture"]),
                 caption=f"page {page['page']}, {page['origin']}",
                 width="stretch",
             )
+        elif "error" not in page:
+            st.caption(f"page {page['page']}, {page['origin']}: not drawn, the document is too long for that")
 
 
 def main() -> None:
@@ -128,7 +139,9 @@ def main() -> None:
     st.sidebar.caption(f"model {model['version']}, {model['chosen']}; service {SERVICE}")
     given = st.file_uploader("A PDF, scan or photo", type=KINDS)
     if given is None:
-        st.info("Drop a document. It goes to the service on this machine, and nowhere else; nothing is kept.")
+        st.info(
+            "Drop a document. It goes to the service on this machine, and nowhere else; no file is written."
+        )
         return
     content = given.getvalue()
     try:
@@ -136,7 +149,7 @@ def main() -> None:
     except UserError as error:
         st.error(str(error))
         return
-    _show(given.name.rsplit(".", 1)[0], content, shown, answer)
+    _show(given.name.rsplit(".", 1)[0], content, shown, answer, flat=bool(how["flatten"]))
 
 
 main()

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from assay.data.images import Pixels
+from assay.data.marks import kind_of
 from assay.data.pages import BadPage
 from assay.documents.codes import Code, holds, read_codes, read_codes_in
 from assay.documents.sheets import Sheet
@@ -65,9 +66,11 @@ class Model:
             raise UserError(
                 f"{folder}: not a detector's export; name one, e.g. --model build/documents/export"
             )
-        about = {
-            key: known.get(key) for key in ("experiment", "architecture", "image_size", "classes", "weights")
-        }
+        about = {key: known.get(key) for key in ("experiment", "architecture", "image_size", "classes")}
+        began = known.get("weights") or {}
+        about["weights"] = began.get("root") or began.get(
+            "origin"
+        )  # a word; which file is the host's business
         source = (known.get("source") or {}).get("source")
         return cls(predictor, about | {"source": source, "sha256": sha256_file(folder / "model.onnx")})
 
@@ -166,7 +169,7 @@ def _grouped(groups: Groups, classes: Sequence[str], codes: Sequence[Code]) -> l
 
 
 def _is_code(label: str) -> bool:
-    return label in ("qr", "qr_code")
+    return kind_of(label) == "qr"
 
 
 def _short(value: float) -> float:

@@ -4,17 +4,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assay.data.marks import kind_of
+
 
 def summarise_page(marks: Sequence[Mapping[str, Any]], codes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """marks: grouped, each with its `label`; codes: decoded, each with its `text`.
 
     Returns has_signature, has_stamp, qr_texts (in the order given, each once) and marks (how many by label). A label
-    such as "notary_stamp" is a stamp.
+    such as "stamp_notary" is a stamp.
     """
     counts = Counter(str(mark["label"]) for mark in marks)
     return {
-        "has_signature": any(_is(label, "signature") for label in counts),
-        "has_stamp": any(_is(label, "stamp") for label in counts),
+        **{f"has_{kind}": kind in map(kind_of, counts) for kind in ("signature", "stamp")},
         "qr_texts": list(dict.fromkeys(code["text"] for code in codes if code["text"])),
         "marks": dict(sorted(counts.items())),
     }
@@ -44,7 +45,3 @@ def summarise_document(pages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "qr_texts": list(dict.fromkeys(text for page in read for text in page["summary"]["qr_texts"])),
         "marks": dict(sorted(counts.items())),
     }
-
-
-def _is(label: str, kind: str) -> bool:
-    return label == kind or label.endswith(f"_{kind}")

@@ -38,7 +38,9 @@ def wanted(
     group_dist: Annotated[float, Query(ge=0, le=10_000, description="px of a page 1024 px long")] = 50,
     group_iou: Annotated[float, Query(ge=0, le=1)] = 0.2,
     codes: Annotated[Codes, Query(description="where QR codes are decoded")] = "page",
-    pictures: Annotated[bool, Query(description="every page drawn, as base64 JPEG")] = False,
+    pictures: Annotated[
+        bool, Query(description="every page drawn, as base64 JPEG; null where there is no room")
+    ] = False,
     drawn: Annotated[Drawn, Query(description="which boxes are drawn on the pictures")] = "grouped",
     flatten: Annotated[bool, Query(description="cut the page out of a photo of it")] = False,
 ) -> Wanted:
@@ -119,9 +121,11 @@ def make_app(settings: Settings, models: Models, *, warm: bool = False) -> FastA
         """Read several files of one form, in their order; one that can't be read has a problem instead of pages."""
         deadline = time.monotonic() + settings.seconds
         answers: list[dict[str, Any]] = []
+        drawn = 0
         for content in await uploaded(request, most=settings.max_files, deadline=deadline):
             try:
-                answers.append(await engine.read(content, how, deadline))
+                answers.append(answer := await engine.read(content, how, deadline, drawn=drawn))
+                drawn += sum(len(page.get("picture") or "") for page in answer["pages"])
             except Problem as problem:
                 answers.append({"problem": problem.body()})
         return {"documents": answers}

@@ -65,11 +65,13 @@ class Engine:
         self.pool.shutdown(wait=False, cancel_futures=True)
         self.drawers.close()
 
-    async def read(self, content: bytes, wanted: Wanted, deadline: float) -> dict[str, Any]:
+    async def read(
+        self, content: bytes, wanted: Wanted, deadline: float, *, drawn: int = 0
+    ) -> dict[str, Any]:
         """The answer for one document.
 
         deadline: of `time.monotonic`. A reader that is late goes on to the end of its page, and its place is taken until
-        then: no more than `concurrency` pages are ever in work.
+        then: no more than `concurrency` pages are ever in work. drawn: see `look`.
 
         Raises:
             Problem: 413, 415, 422 for the document, 429 where too many wait, 503 when it is late or without a model.
@@ -82,7 +84,7 @@ class Engine:
         late = Problem(
             503, f"not done within {self.settings.seconds} s; use job mode for long documents", _BUSY
         )
-        task: Future[dict[str, Any]] = self.pool.submit(self._read, content, wanted, stop, deadline)
+        task: Future[dict[str, Any]] = self.pool.submit(self._read, content, wanted, stop, deadline, drawn)
         task.add_done_callback(self._left)
         answer = asyncio.wrap_future(task)
         answer.add_done_callback(
@@ -103,13 +105,15 @@ class Engine:
         with self._lock:
             self._inside -= 1
 
-    def _read(self, content: bytes, wanted: Wanted, stop: threading.Event, deadline: float) -> dict[str, Any]:
+    def _read(
+        self, content: bytes, wanted: Wanted, stop: threading.Event, deadline: float, drawn: int
+    ) -> dict[str, Any]:
         def tick(_: int) -> None:
             if stop.is_set() or time.monotonic() > deadline:
                 raise Stop
 
         tick(0)
-        return self.look(content, wanted, self.settings.max_pages, tick)
+        return self.look(content, wanted, self.settings.max_pages, tick, drawn=drawn)
 
     def look(
         self,
@@ -118,31 +122,38 @@ class Engine:
         pages: int,
         tick: Callable[[int], None],
         counted: Callable[[int], None] = lambda _: None,
+        *,
+        drawn: int = 0,
     ) -> dict[str, Any]:
         """The answer for one document of at most so many pages.
 
         tick: called with how many pages are done, after each and while one is awaited; what it raises ends the reading.
-        counted: called with how many there are.
+        counted: called with how many there are. drawn: bytes of drawn pages that the answer holds already.
         """
         chosen = self.models.current()
         if chosen is None:
             raise Problem(503, self.models.problem or "no model is ready yet", _BUSY)
         limits = Limits(self.settings.dpi, self.settings.max_side, pages)
         start = time.perf_counter()
+        room = self.settings.max_pictures_mb * 1_000_000 - drawn
         found: list[dict[str, Any]] = []
         try:
-            drawn = self.drawers.pages(
+            coming = self.drawers.pages(
                 content, limits=limits, flat=wanted.flat, check=lambda: tick(len(found)), counted=counted
             )
-            for read, sheet in read_pages(chosen.model, drawn, wanted.asked):
+            for read, sheet in read_pages(chosen.model, coming, wanted.asked):
                 if "error" in read:
                     read["error"] = _public(read["error"])
                 if wanted.pictures and sheet is not None:
-                    read["picture"] = _jpeg(draw_page(sheet.picture, read[wanted.drawn]))
+                    picture = _jpeg(draw_page(sheet.picture, read[wanted.drawn]))
+                    room -= len(picture)
+                    read["picture"] = picture if room >= 0 else None
                 found.append(read)
                 tick(len(found))
         except TooManyPages as error:
-            raise Problem(413, f"{error}") from error
+            most = self.settings.max_job_pages
+            hint = f"; /v1/jobs takes up to {most}" if pages < error.pages <= most else ""
+            raise Problem(413, f"{error}{hint}") from error
         except BadPage as error:
             raise _refusal(error.reason) from error
         except MemoryError as error:

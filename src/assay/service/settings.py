@@ -20,6 +20,7 @@ class Settings:
     max_job_pages: of a document in job mode. [413]
     max_files: of a batch. [413]
     max_side: of a picture or a drawn page, px. [413]
+    max_pictures_mb: of drawn pages in one answer, MB of 10^6 bytes; pages beyond it come without a picture.
     concurrency: documents looked at at the same time. queue: more of them that may wait. [429]
     seconds: of one request, upload included. [503]
     jobs: waiting, running, or finished and not fetched yet. [429]
@@ -34,6 +35,7 @@ class Settings:
     max_job_pages: int = 1000
     max_files: int = 20
     max_side: int = 6000
+    max_pictures_mb: int = 50
     concurrency: int = 2
     queue: int = 8
     seconds: int = 60
