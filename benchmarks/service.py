@@ -12,6 +12,7 @@ Writes results/benchmarks/service-<cpu>-<n>core.csv; the status is 1 if a reques
 """
 
 import argparse
+import signal
 import socket
 import subprocess
 import sys
@@ -34,6 +35,8 @@ FIRST, PAUSE, AGAIN = (
     0.3,
     0.25,
 )  # requests on an idle service; seconds before each; seconds after a refusal
+GRACE = 30  # seconds a server may take to end
+PATIENCE = 120  # seconds, of one request with all its refusals: then it counts as not answered
 COLUMNS = (
     *("what", "clients", "requests", "answered", "too_many", "other", "answered_per_second"),
     *("p50_ms", "p95_ms", "p99_ms", "memory_before_mb", "memory_after_mb", "model", "image_size", *MADE_ON),
@@ -50,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--pdf {chosen.pdf}: no such file; `assay data --project documents` makes the sample")
     if chosen.requests < 50:
         parser.error(f"--requests {chosen.requests}: expected 50 or more")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no server stays behind whoever ends this
     content, port, machine = chosen.pdf.read_bytes(), _free_port(), describe()
     command = [sys.executable, "-m", "assay.cli", "serve", "documents", "--port", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -65,8 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows.append(row | {"memory_before_mb": before, "memory_after_mb": memory_mb(server.pid)})
             print(", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     finally:
-        server.terminate()
-        server.wait(30)
+        end(server)
     told = {"model": f"{about['architecture']} {about['sha256'][:12]}", "image_size": about["image_size"]}
     target = table_path("service", machine)
     made = made_on(machine, ("onnxruntime", "openvino"))
@@ -81,22 +84,27 @@ def load(address: str, content: bytes, *, clients: int, requests: int, pause: fl
     statuses: Counter[int] = Counter()
 
     def client(count: int) -> None:
-        line = httpx.Client(base_url=address, trust_env=False, timeout=120)
+        line = httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE)
         for _ in range(count):
             if pause:
                 line.close()
                 time.sleep(pause)
-                line = httpx.Client(base_url=address, trust_env=False, timeout=120)
+                line = httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE)
             start = time.perf_counter()
-            while (status := line.post("/v1/documents", content=content).status_code) == _TOO_MANY:
+            while (status := _post(line, content)) == _TOO_MANY:
                 statuses[status] += 1
+                if time.perf_counter() - start > PATIENCE:
+                    status = _NONE
+                    break
                 time.sleep(AGAIN)
             statuses[status] += 1
             if status == httpx.codes.OK:
                 milliseconds.append(1000 * (time.perf_counter() - start))
         line.close()
 
-    threads = [threading.Thread(target=client, args=(requests // clients,)) for _ in range(clients)]
+    threads = [
+        threading.Thread(target=client, args=(requests // clients,), daemon=True) for _ in range(clients)
+    ]
     start = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -119,7 +127,25 @@ def load(address: str, content: bytes, *, clients: int, requests: int, pause: fl
     }
 
 
-_TOO_MANY = 429
+_TOO_MANY, _NONE = 429, 0
+
+
+def _post(line: httpx.Client, content: bytes) -> int:
+    """The status of the answer; `_NONE` where there is none: the server is gone, or silent for too long."""
+    try:
+        return line.post("/v1/documents", content=content).status_code
+    except httpx.TransportError:
+        return _NONE
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """End the server; its processes that draw end with it."""
+    server.terminate()
+    try:
+        server.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def memory_mb(process: int) -> int:
@@ -131,7 +157,8 @@ def memory_mb(process: int) -> int:
 
 def _wait(address: str, server: subprocess.Popen[bytes]) -> dict[str, Any]:
     """What /model says, once the service is ready."""
-    for _ in range(600):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         if server.poll() is not None:
             raise SystemExit(f"the service ended with {server.returncode}")
         try:
@@ -142,7 +169,7 @@ def _wait(address: str, server: subprocess.Popen[bytes]) -> dict[str, Any]:
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    raise SystemExit("no model after 120 s: run `dvc repro export@documents` first")
+    raise SystemExit(f"no model after {PATIENCE} s: run `dvc repro export@documents` first")
 
 
 def _free_port() -> int:

@@ -1,5 +1,7 @@
 """What the load test counts, on a stand-in for the service that refuses every third request."""
 
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -41,3 +43,22 @@ def test_refused_requests_are_sent_again_and_counted(address, monkeypatch, clien
     assert (row["what"], row["clients"], row["requests"], row["answered"]) == (what, clients, 8, 8)
     assert row["too_many"] >= 3 and row["other"] == 0  # 8 answers need 11 requests or more
     assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
+
+
+def test_requests_that_nobody_answers_are_counted_and_end(address, monkeypatch):
+    gone = service.load("http://127.0.0.1:9", b"x", clients=2, requests=4)
+    assert (gone["requests"], gone["answered"], gone["other"]) == (4, 0, 4)
+    monkeypatch.setattr(service, "PATIENCE", 0.02)
+    monkeypatch.setattr(service, "AGAIN", 0.01)
+    monkeypatch.setattr(service, "_post", lambda *_: 429)  # a service that is stuck
+    stuck = service.load(address, b"x", clients=1, requests=2)
+    assert (stuck["requests"], stuck["other"]) == (2, 2) and stuck["too_many"] >= 2
+
+
+def test_a_server_that_does_not_end_is_killed(monkeypatch):
+    stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", stubborn], stdout=subprocess.PIPE) as server:
+        server.stdout.readline()
+        monkeypatch.setattr(service, "GRACE", 0.1)
+        service.end(server)
+        assert server.poll() == -9
