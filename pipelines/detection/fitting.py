@@ -54,7 +54,7 @@ def train_into(
     from assay.data.classification import source_of
     from assay.files import fresh_folder, read_json
     from assay.models.detector import save_detector
-    from assay.training.detection import train_detector
+    from assay.training.detection import BATCHES, train_detector
     from pipelines.detection.pretraining import pretrained
 
     dataset = Path(cfg.build) / "dataset"
@@ -104,6 +104,8 @@ def train_into(
         history.set_axis(range(1, len(history) + 1)).rename_axis("epoch").to_csv(folder / "history.csv")
     for name in ("model.json", "history.csv"):
         run.artifact(out / name)
+    if (work / BATCHES).is_dir():  # not after a training of no epochs
+        run.artifact(work / BATCHES)
     info: dict[str, Any] = read_json(out / "model.json")
     return info
 

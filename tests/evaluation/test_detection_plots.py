@@ -1,11 +1,15 @@
 import dataclasses
+from contextlib import contextmanager
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from assay.evaluation.detection import score
-from assay.evaluation.detection_plots import draw, plot_box_confusion, plot_f1
+from assay.evaluation.detection_metrics import Curve
+from assay.evaluation.detection_plots import _rate_at, draw, plot_box_confusion, plot_rate, plot_training
+from assay.evaluation.plots import figure
 from tests.evaluation.detectors import CLASSES, random_boxes
 
 AT = dict.fromkeys(CLASSES, 0.4)
@@ -31,7 +35,10 @@ def test_every_picture_is_800_wide_not_blank_and_the_same_again(predictions, tmp
         "test_ap50.png",
         "test_precision_recall.png",
         "test_f1.png",
+        "test_precision.png",
+        "test_recall.png",
         "test_confusion.png",
+        "test_confusion_normalized.png",
         "test_gallery.png",
         "test_misses.png",
         "test_false_positives.png",
@@ -59,5 +66,37 @@ def test_fifty_classes_fit(tmp_path):
 def test_thresholds_move_the_dots(predictions, tmp_path):
     for at in (0.2, 0.8):
         path = tmp_path / f"{at}.png"
-        plot_f1(path, predictions, "m", split="test", thresholds=dict.fromkeys(CLASSES, at))
+        plot_rate(
+            path,
+            predictions=predictions,
+            model="m",
+            rate="f1",
+            split="test",
+            thresholds=dict.fromkeys(CLASSES, at),
+        )
     assert (tmp_path / "0.2.png").read_bytes() != (tmp_path / "0.8.png").read_bytes()
+
+
+def test_rates_at_a_threshold_count_the_boxes_from_there_on():
+    line = Curve(*(np.array(values) for values in ([0.9, 0.5], [1.0, 0.5], [0.4, 0.6], [0.57, 0.55])))
+    at = np.array([0.2, 0.5, 0.7, 0.95])
+    np.testing.assert_array_equal(_rate_at(line, "recall", at), [0.6, 0.6, 0.4, 0])
+    np.testing.assert_array_equal(_rate_at(line, "precision", at), [0.5, 0.5, 1, np.nan])
+
+
+def test_training_curves_show_both_losses_rates_and_the_learning_rate(tmp_path, monkeypatch):
+    names = ("box_loss", "map50", "map50_95", "precision", "recall", "lr")
+    history = pd.DataFrame({name: np.linspace(0.2, 0.8, 5) for name in names})
+    drawn = []
+
+    @contextmanager
+    def seen(path, height):
+        with figure(path, height) as picture:
+            yield picture
+            drawn.extend(axes.get_legend_handles_labels()[1] for axes in picture.axes)
+
+    monkeypatch.setattr("assay.evaluation.detection_plots.figure", seen)
+    plot_training(tmp_path / "history.png", history.assign(val_box_loss=0.5))
+    assert drawn == [["box", "box, val"], ["mAP50", "mAP50-95"], ["precision", "recall"], []]
+    plot_training(tmp_path / "older.png", history)  # a model trained before these losses were kept
+    assert drawn[4] == ["box"]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from assay.errors import UserError
 from assay.models import yolo_adapter
@@ -120,9 +121,13 @@ def test_a_training_is_repeatable_stays_in_its_folder_and_asks_no_network(
     assert same(whole, again) and whole.history == again.history
     assert whole.info == again.info
     after = contents(tmp_path)
-    assert [path.relative_to(tmp_path).as_posix() for path in after.keys() - before.keys()] == [
-        "work/checkpoint.pt"
+    # two batches an epoch, mosaics off from the second on; pictures of what augmentation made of them
+    drawn = [f"work/batches/train_batch{number}.jpg" for number in range(5)]
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in after.keys() - before.keys()) == [
+        *drawn,
+        "work/checkpoint.pt",
     ]
+    assert all(Image.open(tmp_path / path).size == (2 * SIDE, 2 * SIDE) for path in drawn[::2])
     assert all(
         after[path] == content for path, content in before.items()
     )  # no labels.cache, no mended picture
@@ -132,7 +137,9 @@ def test_a_training_is_repeatable_stays_in_its_folder_and_asks_no_network(
     assert logged == [
         (name, value, k) for k, row in enumerate(again.history, 1) for name, value in row.items()
     ]
-    assert {"map50", "map50_95", "precision", "recall", "lr", "box_loss", "cls_loss"} <= set(again.history[0])
+    assert {"map50", "map50_95", "precision", "recall", "lr", "box_loss", "cls_loss", "val_box_loss"} <= set(
+        again.history[0]
+    )
     # model.json
     info = again.info
     assert (info["epochs_run"], info["best_epoch"], info["resumed_after"]) == (3, 3, 0)

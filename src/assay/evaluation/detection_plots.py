@@ -1,6 +1,7 @@
 """Curves and the confusion matrix of a detector: PNG, 800 pixels wide, colour-blind safe."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from assay.evaluation.matching import match
 from assay.evaluation.outcomes import outcomes
 from assay.evaluation.plots import COLOURS, GREY, STYLES, ForestRow, figure, plot_forest
 
+RATES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
 MOST_CURVES = 10  # more lines are told apart by nobody
 Loader = Callable[[str], NDArray[np.uint8]]
 
@@ -54,15 +56,30 @@ def draw(
             "precision_recall",
             lambda path: plot_precision_recall(path, predictions, model, split=split),
         ),
-        (
-            "F1 at IoU 0.5 by confidence; dots mark the thresholds used",
-            "f1",
-            lambda path: plot_f1(path, predictions, model, split=split, thresholds=thresholds),
+        *(
+            (
+                f"{RATES[rate]} at IoU 0.5 by confidence; dots mark the thresholds used",
+                rate,
+                partial(
+                    plot_rate,
+                    predictions=predictions,
+                    model=model,
+                    rate=rate,
+                    split=split,
+                    thresholds=thresholds,
+                ),
+            )
+            for rate in RATES
         ),
         (
             "Confusion at the thresholds used, IoU 0.5",
             "confusion",
             lambda path: plot_box_confusion(path, scores["confusion"], scores["classes"]),
+        ),
+        (
+            "The same as shares of what is annotated",
+            "confusion_normalized",
+            lambda path: plot_box_confusion(path, scores["confusion"], scores["classes"], normalized=True),
         ),
         (
             f"Annotated and found: {len(shown)} images drawn at random",
@@ -109,46 +126,69 @@ def plot_precision_recall(path: Path, predictions: BoxPredictions, model: str, *
         _legend(axes)
 
 
-def plot_f1(
-    path: Path, predictions: BoxPredictions, model: str, *, split: str, thresholds: Mapping[str, float]
+def plot_rate(
+    path: Path,
+    *,
+    predictions: BoxPredictions,
+    model: str,
+    rate: str,
+    split: str,
+    thresholds: Mapping[str, float],
 ) -> None:
-    """F1 against the confidence threshold at IoU 0.5, one line per class, at most ten, and their mean."""
+    """A rate against the confidence threshold at IoU 0.5, one line per class, at most ten, and their mean.
+
+    rate: one of `RATES`.
+    """
     grid = np.linspace(0, 1, 501)
     with figure(path, 480) as drawn:
         axes = drawn.subplots()
         lines = []
         for index, (name, line) in enumerate(_curves(predictions, model, split).items()):
-            values = _f1_at(line, grid)
+            values = _rate_at(line, rate, grid)
             lines.append(values)
             axes.plot(grid, values, label=name, **_look(index))
             at = thresholds[name]
-            axes.plot(at, _f1_at(line, np.array([at])), marker="o", color=_look(index)["color"])
+            axes.plot(at, _rate_at(line, rate, np.array([at])), marker="o", color=_look(index)["color"])
         if len(lines) > 1:
             axes.plot(grid, np.mean(lines, axis=0), color="black", linewidth=2.5, label="mean of these")
-        axes.set(xlabel="confidence threshold", ylabel="F1", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+        axes.set(xlabel="confidence threshold", ylabel=RATES[rate], xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         _legend(axes)
 
 
 def plot_training(path: Path, history: pd.DataFrame) -> None:
-    """Losses on the training images and mAP on the validation images, by epoch.
+    """Losses on both splits, mAP, precision and recall on the validation images, and the learning rate, by epoch.
 
-    history: one row per epoch; columns ending in _loss, map50 and map50_95.
+    history: one row per epoch; columns ending in _loss (val_… on the validation images), map50, map50_95, precision,
+    recall, lr.
     """
     epochs = np.arange(1, len(history) + 1)
-    with figure(path, 420) as drawn:
-        left, right = drawn.subplots(1, 2)
-        for index, name in enumerate(column for column in history if str(column).endswith("_loss")):
-            left.plot(epochs, history[name], label=str(name).removesuffix("_loss"), **_look(index))
-        left.set(xlabel="epoch", ylabel="training loss")
-        for index, (name, shown) in enumerate((("map50", "mAP50"), ("map50_95", "mAP50-95"))):
-            right.plot(epochs, history[name], label=shown, **_look(index))
-        right.set(xlabel="epoch", ylabel="on the val images", ylim=(-0.01, 1.01))
-        for axes in (left, right):
+    named = {"map50": "mAP50", "map50_95": "mAP50-95", "precision": "precision", "recall": "recall"}
+    with figure(path, 760) as drawn:
+        (losses, maps), (rates, speed) = drawn.subplots(2, 2)
+        learnt = [
+            name for name in map(str, history) if name.endswith("_loss") and not name.startswith("val_")
+        ]
+        for index, name in enumerate(learnt):
+            look = _look(index)
+            losses.plot(epochs, history[name], label=name.removesuffix("_loss"), **look)
+            if (held_out := f"val_{name}") in history:
+                look |= {"linestyle": "--"}
+                losses.plot(epochs, history[held_out], label=f"{name.removesuffix('_loss')}, val", **look)
+        losses.set(xlabel="epoch", ylabel="loss")
+        for axes, pair in ((maps, ("map50", "map50_95")), (rates, ("precision", "recall"))):
+            for index, name in enumerate(pair):
+                axes.plot(epochs, history[name], label=named[name], **_look(index))
+            axes.set(xlabel="epoch", ylabel="on the val images", ylim=(-0.01, 1.01))
+        speed.plot(epochs, history["lr"], **_look(0))
+        speed.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
+        for axes in (losses, maps, rates):
             axes.legend(fontsize=10)
 
 
-def plot_box_confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
-    """Counts coloured by their share of the row. matrix: `outcomes.confusion`, (K + 1, K + 1)."""
+def plot_box_confusion(
+    path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str], *, normalized: bool = False
+) -> None:
+    """Counts, or with `normalized` shares of the row, coloured by these. matrix: `outcomes.confusion`, (K + 1, K + 1)."""
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names, size = [*classes, "background"], len(counts)
@@ -162,7 +202,7 @@ def plot_box_confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Seq
             axes.text(
                 column,
                 row,
-                str(counts[row, column]),
+                f"{shares[row, column]:.2f}" if normalized else str(counts[row, column]),
                 ha="center",
                 va="center",
                 color="white" if shares[row, column] > 0.5 else "black",
@@ -186,10 +226,10 @@ def _curves(predictions: BoxPredictions, model: str, split: str) -> dict[str, Cu
     return {predictions.classes[index]: curve(matches, index) for index in sorted(chosen)}
 
 
-def _f1_at(line: Curve, thresholds: np.ndarray) -> np.ndarray:
-    """F1 if boxes from each threshold on were shown; 0 above the surest box."""
+def _rate_at(line: Curve, rate: str, thresholds: np.ndarray) -> np.ndarray:
+    """The rate if boxes from each threshold on were shown; above the surest box 0, and no precision."""
     shown = np.searchsorted(-line.confidence, -thresholds, side="right")
-    return np.concatenate([[0.0], line.f1])[shown]
+    return np.concatenate([[np.nan if rate == "precision" else 0.0], getattr(line, rate)])[shown]
 
 
 def _look(index: int) -> dict[str, Any]:

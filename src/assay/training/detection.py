@@ -20,6 +20,7 @@ from assay.models.detector_weights import DetectorWeights
 from assay.training.checkpoint import Checkpoint, fingerprint
 from assay.training.precision import choose, device
 
+BATCHES = "batches"  # below a training's work folder
 logger = logging.getLogger(__name__)
 
 
@@ -64,8 +65,8 @@ def train_detector(
         precision: of the network while it learns, see `assay.training.precision.choose`.
         select: which epoch is kept: best on val by this metric (the protocol that is published), or the last.
         seed: of initialisation, order and augmentation.
-        work: folder for the training data as Ultralytics wants it and for the checkpoint. A killed training finds its
-            checkpoint there and goes on from its last epoch.
+        work: folder for the training data as Ultralytics wants it, for the checkpoint and for batches/, pictures of what
+            was learnt from. A killed training finds its checkpoint there and goes on from its last epoch.
         log: called with a metric's name, its value and the epoch.
 
     Raises:
@@ -103,7 +104,14 @@ def train_detector(
                 log(name, value, epoch)
 
         state, history, about = yolo_trainer.run(
-            module, folder, arguments, precision=chosen, checkpoint=checkpoint, select=select, on_epoch=tell
+            module,
+            folder,
+            arguments,
+            precision=chosen,
+            checkpoint=checkpoint,
+            pictures=work / BATCHES,
+            select=select,
+            on_epoch=tell,
         )
         module = _filled(architecture, classes, state)
         shutil.rmtree(folder)

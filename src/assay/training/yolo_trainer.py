@@ -3,12 +3,14 @@
 Ours, around its loop: the network comes ready-made; every epoch starts from its own seed; a checkpoint holds the raw
 network, the average, the optimizer, gathered gradients and the best epoch in fp32 (Ultralytics' own holds a
 half-precision average only), so that a killed training goes on after its last epoch and ends with the same weights:
-bit for bit on one thread. Nothing is written beside it: no plots, no .pt files, no results.csv.
+bit for bit on one thread. Beside it are written pictures of a few batches; no .pt files, no results.csv.
 """
 
 import math
 import random
+import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 
 from assay.errors import UserError
 from assay.models import yolo_adapter
+from assay.training import batch_pictures
 from assay.training.checkpoint import Checkpoint
 from assay.training.precision import Precision, autocast, keep_freed_memory
 
@@ -41,6 +44,7 @@ def run(
     *,
     precision: Precision,
     checkpoint: Checkpoint,
+    pictures: Path,
     select: str,
     on_epoch: Callable[[int, Row], None],
 ) -> tuple[dict[str, Tensor], list[Row], dict[str, Any]]:
@@ -52,8 +56,9 @@ def run(
         arguments: Ultralytics' arguments by its names, all that matter written out; never `optimizer: auto`.
         precision: of the network while it learns; weights, loss, average and validation are fp32.
         checkpoint: where the state goes after every epoch, and where an interrupted one is taken from.
+        pictures: folder for pictures of the batches that `batch_pictures.numbers` names.
         select: map50, map50_95 (the best epoch's average is kept) or last.
-        on_epoch: called with the epoch, from 1, and its row: losses, map50, map50_95, precision, recall, lr.
+        on_epoch: called with the epoch, from 1, and its row: losses (val_…, too), map50, map50_95, precision, recall, lr.
 
     Returns:
         The chosen epoch's averaged tensors, all rows, and {"best_epoch", "resumed_after", "resolved"}: the arguments
@@ -65,6 +70,8 @@ def run(
     found = checkpoint.read()
     if found is not None and found["over"]:
         return found["best"], found["rows"], _about(found, found["epoch"], arguments)
+    if found is None:
+        shutil.rmtree(pictures, ignore_errors=True)  # of another training in the same folder
     keep_freed_memory()
     threads = torch.get_num_threads()
     place = {"model": "given", "data": str(folder / "data.yaml"), "project": str(folder), "name": "run"}
@@ -73,6 +80,7 @@ def run(
     torch.set_num_threads(threads)  # Ultralytics takes one core fewer than there are
     trainer.model = module.to(memory_format=torch.channels_last)
     trainer.keep(checkpoint, found, precision, select, on_epoch)
+    trainer.pictures = pictures
     trainer.train()
     resolved = {key: getattr(trainer.args, key) for key in arguments}
     return trainer.kept["best"], trainer.kept["rows"], _about(trainer.kept, trainer.found_epoch, resolved)
@@ -108,6 +116,8 @@ class _Trainer(DetectionTrainer):
     """Ultralytics' trainer with a seed per epoch and a checkpoint of everything."""
 
     accumulate: int
+    pictures: Path
+    batch_of_epoch: int
 
     def keep(
         self,
@@ -155,15 +165,35 @@ class _Trainer(DetectionTrainer):
         self.train_loader.generator.manual_seed(seed)
         self.train_loader.reset()
         self.train_loader.dataset.buffer = []
+        self.batch_of_epoch = 0
         if self.found is not None and self.epoch == self.found_epoch:
             for name, parameter in self.model.named_parameters():
                 parameter.grad = self.found["gradients"].get(name)
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Ultralytics', with the channels last: a fifth faster on a CPU."""
+        """Ultralytics', with the channels last: a fifth faster on a CPU; a few batches are drawn."""
         batch = super().preprocess_batch(batch)
+        number = self.epoch * len(self.train_loader) + self.batch_of_epoch
+        self.batch_of_epoch += 1
+        if number in batch_pictures.numbers(self.epochs, self.args.close_mosaic, len(self.train_loader)):
+            self.draw(number, batch)
         batch["img"] = batch["img"].to(memory_format=torch.channels_last)
         return batch
+
+    def draw(self, number: int, batch: Mapping[str, Any]) -> None:
+        """Keep a picture of a batch; a full disk costs the picture, not the training."""
+        images, image_of, class_of, boxes = (
+            batch[key].cpu().numpy() for key in ("img", "batch_idx", "cls", "bboxes")
+        )
+        with suppress(OSError):
+            batch_pictures.draw_batch(
+                self.pictures / f"train_batch{number}.jpg",
+                images,
+                image_of=image_of.reshape(-1).astype(int),
+                class_of=class_of.reshape(-1).astype(int),
+                boxes=boxes,
+                classes=[*self.data["names"].values()],
+            )
 
     def optimizer_step(self) -> None:
         """Step when enough batches were gathered, across epochs and interruptions.
@@ -182,6 +212,7 @@ class _Trainer(DetectionTrainer):
     def end_epoch(self) -> None:
         """Note the epoch's numbers, keep it if it is the best so far, write the checkpoint."""
         row = {key: float(value) for key, value in self.tloss.items()}
+        row |= {f"val_{key}": float(self.metrics[f"val/{key}"]) for key in self.tloss}
         row |= {ours: float(self.metrics[theirs]) for ours, theirs in _METRICS.items()}
         row["lr"] = max(self.lr.values())
         kept, epoch = self.kept, self.epoch + 1
