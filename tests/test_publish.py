@@ -104,6 +104,33 @@ def test_a_detectors_numbers_are_rows_by_split_and_class(evaluated, tmp_path):
     assert "mAP50 +5.0 points (-5.0 to +15.0); map50: no evidence, p = 0.4" in text
 
 
+def test_what_else_was_asked_of_pages_is_published_too(evaluated, tmp_path):
+    rates = {name: {"micro": interval(0.3)} for name in ("precision", "recall", "f1")}
+    part = {
+        "n": 8,
+        "boxes": 9,
+        "objects": {"qr": 4},
+        "map50": interval(0.25),
+        "map50_95": interval(0.1),
+    } | rates
+    rule = {"page_side": 1024, "distance": 50, "iou": 0.2, "containment": 0.6, "drop_contained": 0.75}
+    write(evaluated / "evaluation/grouping.json", {"rule": rule, "splits": {"val": {"grouped": part}}})
+    write(evaluated / "evaluation/robustness.json", {"faded": part})
+    row = {"pages": "never taught with", "n": 14, "documents": 9, "boxes": "grouped", "false_positives": 3}
+    counted = row | {"pages_with_any": 2, "by_class": {"qr": 3}} | interval(0.21)
+    write(evaluated / "evaluation/unmarked.json", {"left_out": 0, "rows": [counted]})
+    scores = json.loads((evaluated / "evaluation/metrics.json").read_text())
+    for found in scores.values():
+        found["all"]["split"] = "val"
+    write(evaluated / "evaluation/metrics.json", scores)
+    text = publish_project(
+        "infrastructure", build=tmp_path / "build", results=tmp_path / "results"
+    ).read_text()
+    assert "| val | grouped | 9 | 4 | 30.0 %" in text
+    assert "25.0 % (15.0 to 35.0)" in text and "## Pages that arrive otherwise" in text
+    assert "| never taught with | 14 | 9 | grouped | 3 | 0.21 (0.11 to 0.31) | 2 | qr 3 |" in text
+
+
 @pytest.mark.parametrize(
     ("how", "named"),
     [

@@ -11,7 +11,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
     from assay.evaluation.detection import score
     from assay.evaluation.detection_comparison import compare
     from assay.files import fresh_folder, write_json
-    from pipelines.detection.picturing import look_otherwise
+    from pipelines.detection.picturing import look_at_unmarked, look_otherwise
     from pipelines.detection.scoring import (
         predict_all,
         score_one,
@@ -55,9 +55,12 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
                 comparison=comparison,
                 trained=models["model"],
                 run=run,
-                sections=look_otherwise(
-                    cfg, folder, predictions, trained=models["model"], scores=scores, run=run
-                ),
+                sections=[
+                    *look_otherwise(
+                        cfg, folder, predictions, trained=models["model"], scores=scores, run=run
+                    ),
+                    *look_at_unmarked(cfg, folder, predictions, trained=models["model"], run=run),
+                ],
             )
             video = look_at_video(cfg, models)
             keep_video(folder, video)

@@ -154,3 +154,54 @@ def under(
         truth=truth.reset_index(drop=True),
         images=images.assign(width=sized["width"], height=sized["height"]),
     )
+
+
+def look_at_unmarked(
+    cfg: DetectionConfig, folder: Path, plain: "BoxPredictions", *, trained: Path, run: "Run"
+) -> "list[Section]":
+    """Count what the model shows on pages that bear no mark; unmarked.csv and .json in `folder`, and their section.
+
+    [] where there are none. Pages on which a reviewer saw something are left out; pages it was taught with stand apart.
+    """
+    import pandas as pd
+
+    from assay.data.classification import read_manifest
+    from assay.data.documents import UNMARKED
+    from assay.data.images import read_image
+    from assay.data.items import POOL
+    from assay.data.progress import track
+    from assay.evaluation.boxes import rows_of
+    from assay.evaluation.grouping import GroupingRule
+    from assay.evaluation.unmarked import UNSEEN, count_on_pages, rates, unmarked_section
+    from assay.files import write_json
+    from assay.models.detector import load_detector
+    from pipelines.detection.asking import ask
+    from pipelines.detection.scoring import thresholds
+
+    build, rule = Path(cfg.build), cfg.evaluate.inference.grouping
+    manifest = read_manifest(build / "dataset")
+    pages = manifest[(manifest["split"] == POOL) & (manifest["subset"] == UNMARKED)]
+    if pages.empty:
+        return []
+    reviewed = pd.read_csv(build / "hard_examples/examples.csv", keep_default_na=False)
+    marked = pages["image"].isin(reviewed.loc[reviewed["use"] != "negative", "image"])
+    seen, listed = pages[~marked], trained / "negatives.csv"
+    taught = set(pd.read_csv(listed)["image"]) if listed.is_file() else set()
+    detector, _ = load_detector(trained)
+    answers = ask(
+        cfg, detector, (read_image(build / "dataset" / image) for image in seen["image"]), alone=False
+    )
+    said = track(zip(seen["image"], answers, strict=True), "pages without marks", len(seen))
+    counted = count_on_pages(
+        rows_of("model", dict(said), detector.classes),
+        seen[["image", "source", "group", "width", "height"]].assign(taught=seen["image"].isin(taught)),
+        thresholds=thresholds(cfg, plain, "model"),
+        rule=GroupingRule(**rule.model_dump()) if rule else None,
+    )
+    counted.to_csv(folder / "unmarked.csv", index=False)
+    found: dict[str, Any] = {"left_out": int(marked.sum()), "rows": rates(counted, cfg.project.classes)}
+    write_json(folder / "unmarked.json", found)
+    for row in found["rows"]:
+        if row["pages"] == UNSEEN:
+            run.metric(f"unmarked/{row['boxes']}/false_positives", row["value"])
+    return [unmarked_section(found)]

@@ -35,6 +35,7 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
             classes=cfg.project.classes,
             source=source,
             near_duplicate_distance=cfg.prepare.near_duplicate_distance,
+            draw=cfg.project.name == "documents",  # document 003, lines 234-241
         )
         if clips is not None:
             write_clips(dataset / "clips.csv", clips)

@@ -83,6 +83,8 @@ def publish_project(name: str, *, build: Path = Path("build"), results: Path = P
         read_json(folder / "runs/evaluate/run.json"),
         read_json(folder / "evaluation/comparison.json"),
     )
+    from assay.evaluation.sections import to_markdown
+
     trained = {part: read_json(folder / part / "model.json") for part in ("model", "baseline")}
     table = pd.DataFrame([row for split, found in scores.items() for row in _by_class(split, found["all"])])
     table = table.sort_values(
@@ -120,10 +122,33 @@ def publish_project(name: str, *, build: Path = Path("build"), results: Path = P
             f"({100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}); {part['main']}: {part['verdict']}, "
             f"p = {part['p']:.2g}"
         )
+    text += ["", *map(to_markdown, _page_sections(folder / "evaluation", scores))]
     with atomic_write(stem.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join([*text, ""]), "utf-8")
     _copy(sorted((folder / "evaluation").glob("proof.*")), stem)
     return stem.with_suffix(".md")
+
+
+def _page_sections(evaluation: Path, scores: dict[str, Any]) -> list[Any]:
+    """What an evaluation of pages also asked: grouping, pages that arrive otherwise, pages without marks."""
+    from assay.data.page_conditions import CONDITIONS
+    from assay.evaluation.page_sections import grouping_section, robustness_section
+    from assay.evaluation.unmarked import unmarked_section
+
+    found = {
+        path.stem: read_json(path)
+        for name in ("grouping", "robustness", "unmarked")
+        if (path := evaluation / f"{name}.json").is_file()
+    }
+    sections = []
+    if "grouping" in found:
+        sections.append(grouping_section(found["grouping"]))
+    if "robustness" in found:
+        seen = {name: (CONDITIONS[name].words, part) for name, part in found["robustness"].items()}
+        sections.append(robustness_section(next(iter(scores.values()))["all"], seen))
+    if "unmarked" in found:
+        sections.append(unmarked_section(found["unmarked"]))
+    return sections
 
 
 def _split_of(folder: Path) -> dict[str, str]:

@@ -67,6 +67,19 @@ def test_images_labels_and_tables_are_written(run):
     assert (counts["train"], counts["val"], counts["pool"], counts["train_drain"]) == (2, 1, 1, 2)
 
 
+def test_every_annotated_picture_is_drawn_where_that_is_asked_for(tmp_path):
+    rows = [*numbered(2), item("p.jpg", "pool", content=photo(7), boxes=())]
+    asked = {"classes": CLASSES, "source": SOURCE, "near_duplicate_distance": 0.05}
+    prepare(rows, tmp_path / "drawn", **asked, draw=True)
+    prepare(rows, tmp_path / "plain", **asked)
+    found = sorted(path.relative_to(tmp_path) for path in tmp_path.glob("*/drawn/*/*"))
+    assert [path.as_posix() for path in found] == [
+        *("drawn/drawn/train/t0.jpg", "drawn/drawn/train/t1.jpg", "drawn/drawn/val/v.jpg")
+    ]
+    with Image.open(tmp_path / found[0]) as drawn, Image.open(io.BytesIO(photo(0))) as plain:
+        assert drawn.size == plain.size and drawn.tobytes() != plain.tobytes()
+
+
 def test_an_image_without_objects_has_an_empty_label_file(run):
     out, _ = run([*numbered(1), item("empty.jpg", content=photo(9), boxes=())])
     assert (out / "labels/train/empty.txt").read_text() == ""

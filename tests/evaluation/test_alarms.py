@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from assay.evaluation.alarms import alarms_of, count_alarms, per_minute
+from assay.evaluation.alarms import alarms_of, count_alarms, per_unit
 
 SPANS = pd.DataFrame(
     [("a", 0, 8, 30.0, "signs"), ("b", 3, 8, 10.0, "")], columns=["clip", "first", "last", "fps", "category"]
@@ -28,14 +28,14 @@ def test_there_are_at_most_as_many_alarms_as_frames_and_at_most_every_second(fla
 
 @pytest.mark.parametrize(("count", "minutes"), [(0, 2.0), (3, 0.5), (40, 10.0)])
 def test_the_poisson_interval_is_the_exact_one(count, minutes):
-    found = per_minute(count, minutes)
+    found = per_unit(count, minutes)
     assert found.value == count / minutes
     assert found.low == pytest.approx(chi2.ppf(0.025, 2 * count) / 2 / minutes if count else 0)
     assert found.high == pytest.approx(chi2.ppf(0.975, 2 * (count + 1)) / 2 / minutes)
 
 
 def test_no_video_has_no_rate():
-    assert str(per_minute(0, 0.0).value) == "nan"
+    assert str(per_unit(0, 0.0).value) == "nan"
 
 
 def test_alarms_are_counted_where_nothing_shows_and_above_the_class_threshold():

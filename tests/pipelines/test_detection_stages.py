@@ -87,6 +87,25 @@ def test_shown_boxes_are_grouped_where_the_configuration_asks_for_it(done):
     assert (table["score"] >= 0.15).all()
 
 
+def test_pages_without_marks_are_counted_apart_from_those_it_was_taught_with(done):
+    listed = done.build / "evaluation/unmarked.json"
+    assert listed.is_file() == (done.project == "documents")
+    if done.project == "documents":
+        rows = {(row["pages"], row["boxes"]): row["n"] for row in read(listed)["rows"]}
+        taught = done.results["review"]["negatives"]
+        assert rows["taught with", "raw"] == rows["taught with", "grouped"] == taught
+        assert "Pages without marks" in (done.build / "evaluation/report.html").read_text("utf-8")
+
+
+def test_a_training_keeps_pictures_of_its_batches_and_pages_are_drawn_with_their_boxes(done):
+    kept = {path.name for path in (done.build / "runs/train/artifacts/batches").iterdir()}
+    assert "train_batch0.jpg" in kept and len(kept) <= 6
+    drawn = [path.stem for path in done.build.glob("dataset/drawn/*/*.jpg")]
+    manifest = pd.read_parquet(done.build / "dataset/manifest.parquet")
+    labelled = manifest.loc[manifest["split"] != "pool", "image"] if done.project == "documents" else []
+    assert sorted(drawn) == sorted(image.rpartition("/")[2].rpartition(".")[0] for image in labelled)
+
+
 def test_the_export_annotates_documents(done, tmp_path):
     if done.project != "documents":
         return

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from assay.data.drawing import draw_annotated
 from assay.data.duplicates import Pair, groups, near_pairs
 from assay.data.images import BadImage, Pixels, decode
 from assay.data.items import POOL, SPARE, SPLITS, Bad, Box, Item
@@ -49,12 +50,14 @@ def prepare(
     classes: Sequence[str],
     source: Mapping[str, Any],
     near_duplicate_distance: float,
+    draw: bool = False,
 ) -> dict[str, float]:
     """Write the prepared data set to `out`, replacing it whole; one image at a time is in memory.
 
     Layout: images/<split>/<name>, labels/<split>/<stem>.txt (YOLO: class x y width height as shares; none for
     the pool), manifest.parquet (one row per image), boxes.parquet (one row per box), quarantine.csv (image,
-    reason), report.json, report.html, SOURCE.yaml. Regions to ignore are painted over in images/train only.
+    reason), report.json, report.html, SOURCE.yaml; with `draw` also drawn/<split>/<stem>.jpg. Regions to ignore are
+    painted over in images/train only.
 
     The manifest's `group` joins a reader's group (flight, document, recording) with identical and near-duplicate
     pictures; `alike` joins the latter only. `leak` marks a held-out image whose pixels equal a training image's.
@@ -66,6 +69,7 @@ def prepare(
         source: description of the data, see `assay.data.source`.
         near_duplicate_distance: share of hash bits up to which two pictures may be one; 0 leaves only identical
             pictures. On the originals' photos and pages anything from 0.02 to 0.1 gives the same pairs.
+        draw: every annotated picture with its boxes, too.
 
     Returns:
         Counts for the run.
@@ -82,7 +86,7 @@ def prepare(
         for item in track(readable, "preparing images", len(readable)):
             try:
                 _claim_name(item, taken)
-                stored.append(_store(item, folder, classes))
+                stored.append(_store(item, folder, classes, draw=draw))
             except BadImage as error:
                 quarantine.append((item.source, error.reason))
         _require_enough(stored, quarantine)
@@ -153,7 +157,7 @@ def _claim_name(item: Item, taken: dict[tuple[str, str], str]) -> None:
         raise BadImage(f"has the name of {first}")
 
 
-def _store(item: Item, folder: Path, classes: Sequence[str]) -> _Stored:
+def _store(item: Item, folder: Path, classes: Sequence[str], *, draw: bool) -> _Stored:
     try:
         content = item.read()
     except OSError as error:
@@ -174,6 +178,10 @@ def _store(item: Item, folder: Path, classes: Sequence[str]) -> _Stored:
         label.write_text(
             "".join(_label_line(box, item, classes) for box in item.boxes if not box.ignore), "utf-8"
         )
+        if draw:
+            drawn = folder / "drawn" / item.split / f"{PurePosixPath(item.name).stem}.jpg"
+            drawn.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(draw_annotated(picture, item.boxes, classes)).save(drawn, "JPEG", quality=80)
     return _Stored(
         item=item,
         image=f"images/{item.split}/{item.name}",

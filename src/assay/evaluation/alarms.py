@@ -20,15 +20,15 @@ def alarms_of(looked_at: Sequence[int], shown: Sequence[int]) -> int:
     return sum(now and not before for before, now in zip([False, *flags], flags, strict=False))
 
 
-def per_minute(count: int, minutes: float) -> Interval:
-    """Alarms per minute with the exact Poisson interval (Garwood 1936; statsmodels); NaN without video."""
+def per_unit(count: int, exposure: float) -> Interval:
+    """Alarms per minute or page with the exact Poisson interval (Garwood 1936; statsmodels); NaN without exposure."""
     from statsmodels.stats.rates import confint_poisson
 
-    if not minutes > 0:
+    if not exposure > 0:
         return Interval(np.nan, np.nan, np.nan)
-    low, high = confint_poisson(count, minutes, method="exact-c", alpha=1 - CONFIDENCE)
+    low, high = confint_poisson(count, exposure, method="exact-c", alpha=1 - CONFIDENCE)
     low = 0.0 if count == 0 else float(low)
-    return Interval(count / minutes, low, float(high))
+    return Interval(count / exposure, low, float(high))
 
 
 def count_alarms(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from assay.evaluation.alarms import count_alarms, per_minute
+from assay.evaluation.alarms import count_alarms, per_unit
 from assay.evaluation.boxes import BoxPredictions
 from assay.evaluation.detection_metrics import class_thresholds, counts_at, ratio
 from assay.evaluation.intervals import Interval, bootstrap
@@ -177,7 +177,7 @@ def video_rows(
                 draws=draws,
                 seed=seed,
             )
-            exact = per_minute(int(alarms.sum()), float(minutes.sum()))
+            exact = per_unit(int(alarms.sum()), float(minutes.sum()))
             taught = set(part["clip"]) & set(
                 (predictions.models[point.model].get("negatives") or {}).get("clips", ())
             )
