@@ -102,6 +102,43 @@ def test_a_detector_is_comparable_in_the_full_profile_from_official_weights(
     assert {(one.comparable, one.weights) for one in found} == {(comparable, weights)}
 
 
+def test_a_detector_on_another_split_answers_its_experiment_and_is_not_comparable(results, tmp_path):
+    page = tmp_path / "results/infrastructure/yolo11s_epoch6-full-kfold-0-original.md"
+    page.parent.mkdir(parents=True)
+    page.write_text(PAGE + "download, ultralytics\n")
+    table = "infrastructure__yolo11s_epoch6_minus_full_minus_kfold_minus_0_minus_original"
+    found = results(**{table: [DETECTOR, ROW]})
+    assert {(one.experiment, one.profile, one.source) for one in found} == {
+        ("yolo11s_epoch6", "full", "original")
+    }
+    assert {one.comparable for one in found} == {"another split: kfold-0"}
+    assert {one.job for one in found} == {"yolo11s_epoch6, kfold-0 split"}
+
+
+JOBS = ",".join(
+    ["job,experiment,profile,source,split,n,test_n,weights,weights_root,published,comparable"]
+    + [f"{part}map50,{part}map50_low,{part}map50_high" for part in ("", "test_")]
+)
+
+
+def test_jobs_of_a_detection_sweep_are_read_on_both_sets_of_images(results):
+    job = "yolo11s_best seed 0,yolo11s_best,full,original,val,45,25,experiment,download,86.08"
+    rows = [
+        f"{job},yes,0.8,0.7,0.9,0.6,0.5,0.7",
+        f"{job},no: train.epochs 9 -> 1,0.8,0.7,0.9,,,",
+        job + "," * 7,
+    ]
+    found = results(infrastructure__yolo_evolution=[JOBS, *rows])
+    assert [(one.split, one.value, one.images, one.comparable) for one in found] == [
+        ("val", 0.8, 45, ""),
+        ("test", 0.6, 25, ""),
+        ("val", 0.8, 45, "train.epochs 9 -> 1"),  # its test images were not scored; the third job failed
+    ]
+    assert {(one.metric, one.experiment, one.weights, one.low, one.high) for one in found[::2]} == {
+        ("map50", "yolo11s_best", "download", 0.7, 0.9)
+    }
+
+
 def test_other_tables_are_left_alone_and_broken_ones_named(results):
     assert results(workzone__mining=["clip,frames", "boston,226"]) == []
     with pytest.raises(UserError, match=r"broken\.csv: not a table of results"):

@@ -108,18 +108,20 @@ def test_what_was_measured_stands_beside_what_is_published(made, tmp_path, compa
     assert ("random weights" in line) == bool(comparable)
 
 
-def test_a_published_value_is_drawn_only_where_it_may_be_compared(made, tmp_path, monkeypatch):
+def test_a_published_value_is_drawn_beside_the_measured_one_and_said_to_be_not_comparable(
+    made, tmp_path, monkeypatch
+):
     from assay.evaluation import plots
 
     drawn = {}
     monkeypatch.setattr(
         plots, "plot_forest", lambda path, rows, **_: (path.write_bytes(b""), drawn.update({path.name: rows}))
     )
-    for comparable, published in (("", 0.9421), ("sample data", None)):
-        write_report(tmp_path / "claims", made, check(made), [run(tmp_path, comparable=comparable)])
-        assert [row.published for row in drawn["measured-cherry.png"]] == [
-            published and pytest.approx(published)
-        ]
+    for reason in ("", "sample data"):
+        write_report(tmp_path / "claims", made, check(made), [run(tmp_path, comparable=reason)])
+        (row,) = drawn["measured-cherry.png"]
+        assert (row.measured.value, row.published) == (0.90, pytest.approx(0.9421))
+        assert row.comparable == (not reason)
 
 
 def test_the_committed_report_is_that_of_the_shipped_claims(tmp_path):

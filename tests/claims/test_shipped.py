@@ -133,17 +133,21 @@ def found(book):
     return findings(check(book))
 
 
+def hits(found, rule, about):
+    """The findings of a rule about a statement, a set, or a claim."""
+    return [
+        one
+        for one in found
+        if one.rule == rule and about in (one.statement, one.set, one.subjects[:1][-1:] and one.subjects[0])
+    ]
+
+
 @pytest.mark.parametrize("number", LEDGER)
 def test_a_doubt_of_the_ledger_is_found(found, number):
     for rule, about, arithmetic in LEDGER[number]:
-        hits = [
-            one
-            for one in found
-            if one.rule == rule
-            and about in (one.statement, one.set, one.subjects[:1][-1:] and one.subjects[0])
-        ]
-        assert any(arithmetic in one.text for one in hits), (rule, about, [one.text for one in hits])
-        assert all(one.verdict in FINDINGS for one in hits)
+        those = hits(found, rule, about)
+        assert any(arithmetic in one.text for one in those), (rule, about, [one.text for one in those])
+        assert all(one.verdict in FINDINGS for one in those)
 
 
 def test_all_22_are_listed():

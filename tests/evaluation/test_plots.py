@@ -41,7 +41,9 @@ PLOTS = {
     "one epoch": lambda path, p: plot_history(path, history(1)),
     "no epoch": lambda path, p: plot_history(path, history(0)),
     "forest": lambda path, p: plot_forest(
-        path, [ForestRow("a", wilson(90, 100), 0.92), ForestRow("b", wilson(80, 100))], label="accuracy"
+        path,
+        [ForestRow("a", wilson(90, 100), 0.92), ForestRow("b", wilson(80, 100), 0.9, comparable=False)],
+        label="accuracy",
     ),
     "forest of two choices": lambda path, p: plot_forest(
         path, [ForestRow("a", wilson(90, 100), 0.92, wilson(93, 100))], label="accuracy"

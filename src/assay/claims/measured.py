@@ -40,7 +40,9 @@ class Measured:
 
 
 def read_results(folder: Path) -> list[Measured]:
-    """Every row of <folder>/<project>/*.csv that names an experiment; other tables hold other things.
+    """Every row of <folder>/<project>/*.csv that names an experiment: of sweeps, and of one detector by its file's name.
+
+    Other tables hold other things.
 
     Raises UserError: a table that cannot be read, a number that is none.
     """
@@ -51,6 +53,8 @@ def read_results(folder: Path) -> list[Measured]:
                 rows = list(csv.DictReader(stream))
             if rows and {"experiment", "accuracy", "low", "high"} <= rows[0].keys():
                 found += [_classifier(path, row) for row in rows if row.get("accuracy")]
+            elif rows and {"experiment", "split", "map50", "map50_low"} <= rows[0].keys():
+                found += [one for row in rows for one in _detection_job(path, row)]
             elif rows and {"split", "class", "map50", "map50_low"} <= rows[0].keys():
                 found += [one for row in rows for one in _detector(path, row)]
         except (ValueError, csv.Error, UnicodeDecodeError) as error:
@@ -67,19 +71,41 @@ def _classifier(path: Path, row: dict[str, str]) -> Measured:
         value = float(row["as_published"])
         ends = [row.get(f"as_published_{end}") for end in ("low", "high")]
         low, high = (float(ends[0]), float(ends[1])) if ends[0] and ends[1] else wilson(value * n, n)
-    said = row.get("comparable") or "no: " + (
-        "no published number" if not row.get("published") else "not said"
-    )
     split = row.get("split") or ("test" if path.parent.name == "conditions" else "val")
     return Measured(
         path.parent.name, row["experiment"], "accuracy", None, split, value, low, high, n,
         row["source"], row["profile"], row["weights"], row.get("job", ""), path,
-        _why_not(row["source"], "" if said == "yes" else said.removeprefix("no: ")),
+        _why_not(row["source"], _said(row)),
     )  # fmt: skip
 
 
+def _said(row: dict[str, str]) -> str:
+    """Why a job of a sweep may not be compared, as its table says; "" where it may, or where its data say it all."""
+    if not row["source"].startswith("original"):
+        return ""
+    said = row.get("comparable") or "no: " + (
+        "no published number" if not row.get("published") else "not said"
+    )
+    return "" if said == "yes" else said.removeprefix("no: ")
+
+
+def _detection_job(path: Path, row: dict[str, str]) -> list[Measured]:
+    """What one job of a detection sweep measured on the images that chose its epoch, and on test."""
+    weights = row.get("weights_root") or row["weights"]
+    return [
+        Measured(
+            path.parent.name, row["experiment"], metric, None, split, float(row[f"{part}{metric}"]),
+            float(row[f"{part}{metric}_low"]), float(row[f"{part}{metric}_high"]), int(float(row[f"{part}n"])),
+            row["source"], row["profile"], weights, row["job"], path, _why_not(row["source"], _said(row)),
+        )
+        for part, split in (("", row["split"]), ("test_", "test"))
+        for metric in DETECTION if row.get(f"{part}{metric}") and row.get(f"{part}{metric}_low")
+    ]  # fmt: skip
+
+
 def _detector(path: Path, row: dict[str, str]) -> list[Measured]:
-    experiment, profile, source = path.stem.rsplit("-", 2)
+    experiment, profile, *changes, source = path.stem.split("-")  # as `assay.publish` names it
+    split = "-".join(changes)
     model = _line(path.with_suffix(".md"), "- model: ")
     weights = model.partition("weights: ")[2]
     reasons = (
@@ -87,12 +113,14 @@ def _detector(path: Path, row: dict[str, str]) -> list[Measured]:
     )
     if not weights.startswith("download"):
         reasons.append(f"weights: {weights.partition(',')[0] or 'not said'}, not the official ones")
+    if split:
+        reasons.append(f"another split: {split}")
     why = _why_not(source, "; ".join(reasons))
     return [
         Measured(
             path.parent.name, experiment, metric, None if row["class"] == "all" else row["class"], row["split"],
             float(row[metric]), float(row[f"{metric}_low"]), float(row[f"{metric}_high"]), int(row["images"]),
-            source, profile, weights, "", path, why,
+            source, profile, weights, f"{experiment}, {split} split" if split else "", path, why,
         )
         for metric in DETECTION if row[metric] and row[f"{metric}_low"]
     ]  # fmt: skip

@@ -173,16 +173,16 @@ def _figures(folder: Path, book: Book, found: Mapping[str, list[Measured]]) -> l
             published = book.written[name].value
             what = about(book, name).partition(" on ")[0].removeprefix(f"{one.experiment}, ")
             title = f"{one.job or one.experiment}, {what}\n{one.profile} profile"
-            title += ", not comparable" if one.comparable else ""
             row = ForestRow(
-                title, Interval(one.value, one.low, one.high), None if one.comparable else published
+                title, Interval(one.value, one.low, one.high), published, comparable=not one.comparable
             )
             by_project.setdefault(one.project, []).append(row)
     for project, rows in by_project.items():
         file = f"measured-{project}.png"
         plot_forest(folder / file, rows, label="measured value")
         caption = (
-            f"{project}: what runs measured; a published value is drawn only where the two may be compared"
+            f"{project}: what runs measured and what is published; grey where the two may not be compared, and the"
+            " table says why"
         )
         figures.append(Figure(file, caption))
     return figures

@@ -173,7 +173,7 @@ def plot_history(path: Path, history: pd.DataFrame) -> None:
 
 @dataclass(frozen=True)
 class ForestRow:
-    """One line of a forest plot. published: the reported value, only where it can be compared.
+    """One line of a forest plot. published: the reported value; comparable: whether the measured one may be held to it.
 
     as_published: the measured value of the selection that the reported one belongs to, where there are two.
     """
@@ -182,12 +182,13 @@ class ForestRow:
     measured: Interval
     published: float | None = None
     as_published: Interval | None = None
+    comparable: bool = True
 
 
 def plot_forest(
     path: Path, rows: Sequence[ForestRow], *, label: str, points: str = "measured, 95 % interval"
 ) -> None:
-    """Values with their intervals, published ones as hollow diamonds.
+    """Values with their intervals, published ones as hollow diamonds, grey where they are not comparable.
 
     label: of the x axis. points: what the values with an interval are.
     """
@@ -212,9 +213,9 @@ def plot_forest(
                     marker="D",
                     markersize=9,
                     markerfacecolor="none",
-                    markeredgecolor=COLOURS[1],
+                    markeredgecolor=COLOURS[1] if row.comparable else GREY,
                     linestyle="none",
-                    label="published",
+                    label="published" if row.comparable else "published, not comparable",
                 )
         axes.set(xlabel=label, yticks=range(len(rows)), ylim=(max(len(rows), 1) - 0.5, -0.5))
         axes.set_yticklabels([_wrapped(row.name) for row in rows])
