@@ -11,7 +11,7 @@ settings.load_profile("assay")
 
 
 def pytest_configure():
-    """Deal the cores among pytest-xdist's processes: libraries take all they may, and threads that wait for theirs spin."""
+    """Deal the cores among pytest-xdist's processes: libraries take all there are, and waiting threads spin."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")[len("gw") :]
     if worker and hasattr(os, "sched_setaffinity"):
         cores, of = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from assay.errors import UserError
-from assay.publish import publish_mining, publish_project
+from assay.publish import publish_folds, publish_mining, publish_project
 
 RUN = {
     "project": "workzone",
@@ -75,6 +75,8 @@ def evaluated(tmp_path):
         "n": 45,
         "groups": 9,
         "objects": {"rock_toe": 7, "vegetation": 0},
+        "classes": ["rock_toe", "vegetation"],
+        "confusion": [[5, 1, 1], [0, 0, 0], [3, 2, 0]],
         "map50": interval(0.6),
         "map50_95": interval(0.4),
         "ap50": {"rock_toe": interval(0.7)},
@@ -101,6 +103,7 @@ def test_a_detectors_numbers_are_rows_by_split_and_class(evaluated, tmp_path):
     assert table["map50"].tolist() == [0.6, 0.7, 0.6, 0.7]
     text = page.read_text()
     assert "0.600 (0.500 to 0.700)" in text
+    assert "| rock_toe | 5 | 1 | 1 |" in text and "| nothing | 3 | 2 |  |" in text
     assert "mAP50 +5.0 points (-5.0 to +15.0); map50: no evidence, p = 0.4" in text
 
 
@@ -147,9 +150,30 @@ def test_another_split_is_another_table(evaluated, tmp_path, how, named):
     assert ("prepare.regroup.split=grouped`" in page.read_text()) == ("grouped" in named)
 
 
+def test_folds_are_one_table_of_their_own(evaluated, tmp_path):
+    part = json.loads((evaluated / "evaluation/metrics.json").read_text())["test"]
+    folds = evaluated / "folds"
+    write(folds / "run/run.json", RUN | {"tags": {"experiment": "expanded", "profile": "cpu"}})
+    write(folds / "evaluation/metrics.json", {"test": part})
+    write(folds / "evaluation/folds.json", [part["all"]] * 2)
+    for k in range(2):
+        model = json.loads((evaluated / "model/model.json").read_text())
+        write(folds / f"{k}/model/model.json", model | {"best_epoch": 20 + k})
+    page = publish_folds("infrastructure", build=tmp_path / "build", results=tmp_path / "results")
+    assert page.stem == "expanded-cpu-folds-original"
+    assert pd.read_csv(page.with_suffix(".csv"))["split"].tolist() == ["test", "test"]
+    text = page.read_text()
+    assert "epochs kept, fold by fold: 20, 21" in text
+    assert (
+        "`assay publish --folds infrastructure`" in text and "mAP50 60.0 % (standard deviation 0.0)" in text
+    )
+
+
 def test_what_was_not_run_is_named_with_its_command(tmp_path):
     with pytest.raises(UserError, match="dvc repro evaluate@infrastructure"):
         publish_project("infrastructure", build=tmp_path, results=tmp_path / "results")
+    with pytest.raises(UserError, match=r"pipelines\.folds project=infrastructure"):
+        publish_folds("infrastructure", build=tmp_path, results=tmp_path / "results")
     with pytest.raises(UserError, match="dvc repro mine@workzone"):
         publish_mining(tmp_path / "workzone", results=tmp_path / "results")
 

@@ -219,11 +219,17 @@ def publish_numbers(
         str, typer.Argument(help="A detection project that was evaluated, or a folder of build/.")
     ],
     mining: Annotated[bool, typer.Option("--mining", help="What mining its clips found, instead.")] = False,
+    folds: Annotated[bool, typer.Option("--folds", help="What its folds were tested to, instead.")] = False,
 ) -> None:
     """Write a project's measured numbers, with data, weights, hardware and intervals, to results/ for git."""
-    from assay.publish import publish_mining, publish_project
+    from assay.publish import publish_folds, publish_mining, publish_project
 
-    print(publish_mining(Path("build") / project) if mining else publish_project(project))
+    if mining and folds:
+        raise UserError("--mining, --folds: one at a time")
+    if folds:
+        print(publish_folds(project))
+    else:
+        print(publish_mining(Path("build") / project) if mining else publish_project(project))
 
 
 @app.command()

@@ -68,53 +68,32 @@ def _short(changes: list[str]) -> list[str]:
 def publish_project(name: str, *, build: Path = Path("build"), results: Path = Path("results")) -> Path:
     """Write the evaluation of the project's chosen detector, by split and class; returns the Markdown file.
 
+    Confusions are counts, what grouping makes of the boxes and pages that arrive otherwise are rates: no picture.
+
     Raises:
         UserError: the project is not evaluated, or is no detection project.
     """
-    import pandas as pd
-
     folder = build / name
     if not (folder / "evaluation/metrics.json").is_file():
         raise UserError(f"{folder}/evaluation: no metrics.json; run `dvc repro evaluate@{name}` first")
-    summary, scores = read_json(folder / "metrics.json"), read_json(folder / "evaluation/metrics.json")
+    summary = read_json(folder / "metrics.json")
     if "by_split" not in summary:
         raise UserError(f"{name}: tables of a single evaluation are for detectors; publish a sweep instead")
     run, comparison = (
         read_json(folder / "runs/evaluate/run.json"),
         read_json(folder / "evaluation/comparison.json"),
     )
-    from assay.evaluation.sections import to_markdown
-
-    trained = {part: read_json(folder / part / "model.json") for part in ("model", "baseline")}
-    table = pd.DataFrame([row for split, found in scores.items() for row in _by_class(split, found["all"])])
-    table = table.sort_values(
-        "split", ascending=False, kind="stable"
-    )  # val, whose numbers are published, first
     changes = _split_of(folder)
     parts = [summary["experiment"], summary["profile"], *changes.values(), summary["source"].split()[0]]
     stem = results / name / "-".join(parts)
-    with atomic_write(stem.with_suffix(".csv")) as temporary:
-        table.to_csv(temporary, index=False)
     chosen = f"experiment={summary['experiment']} profile={summary['profile']}"
     chosen += "".join(f" {key}={value}" for key, value in changes.items())
     command = f"python -m pipelines.<stage> project={name} {chosen}"
+    trained = {part: read_json(folder / part / "model.json") for part in ("model", "baseline")}
     text = [f"# {name}: {summary['experiment']}, {summary['profile']} profile, {summary['source']} data", ""]
     text += _about(run, [run], f"`{command}` for every stage, then `assay publish {name}`")
-    for part, info in trained.items():
-        weights = info["weights"]
-        text.append(
-            f"- {part}: {info['experiment']}, {info['architecture']} at {info['image_size']} px, seed {info['seed']}, "
-            f"{info['images']['train']} images, {info['epochs_run']} epochs, kept {info['best_epoch']} "
-            f"({info['select']} on the val images); weights: {weights['origin']}, {weights['detail']}"
-        )
-    text += ["", _markdown(_with_intervals(table)), ""]
-    text += [
-        "AP by COCO's protocol; intervals: percentile bootstrap that draws whole groups (flight, document, clip)."
-    ]
-    text += [
-        "Precision, recall and false positives per image are those at the confidences of the configuration.",
-        "",
-    ]
+    text += [f"- {part}: {_trained(info)}" for part, info in trained.items()]
+    text += ["", *_scored(folder / "evaluation", stem), ""]
     for split, found in comparison.items():
         part, difference = found["all"], found["all"]["map50_difference"]
         text.append(
@@ -122,11 +101,74 @@ def publish_project(name: str, *, build: Path = Path("build"), results: Path = P
             f"({100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}); {part['main']}: {part['verdict']}, "
             f"p = {part['p']:.2g}"
         )
-    text += ["", *map(to_markdown, _page_sections(folder / "evaluation", scores))]
     with atomic_write(stem.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join([*text, ""]), "utf-8")
     _copy(sorted((folder / "evaluation").glob("proof.*")), stem)
     return stem.with_suffix(".md")
+
+
+def publish_folds(name: str, *, build: Path = Path("build"), results: Path = Path("results")) -> Path:
+    """Write what the models of all folds say of the images each was tested on, together; returns the Markdown file.
+
+    Raises:
+        UserError: the project has no folds.
+    """
+    from assay.evaluation.page_sections import folds_section
+    from assay.evaluation.sections import to_markdown
+
+    folder = build / name / "folds"
+    if not (folder / "evaluation/folds.json").is_file():
+        raise UserError(
+            f"{folder}/evaluation: no folds.json; run `python -m pipelines.folds project={name}` first"
+        )
+    run, by_fold = read_json(folder / "run/run.json"), read_json(folder / "evaluation/folds.json")
+    source, tags = run["data"]["source"], run["tags"]
+    info = read_json(folder / "0/model/model.json")
+    kept = [read_json(folder / f"{k}/model/model.json")["best_epoch"] for k in range(len(by_fold))]
+    stem = results / name / "-".join([tags["experiment"], tags["profile"], "folds", source.split()[0]])
+    command = (
+        f"python -m pipelines.folds project={name} experiment={tags['experiment']} profile={tags['profile']}"
+    )
+    text = [f"# {name}: {tags['experiment']} by folds, {tags['profile']} profile, {source} data", ""]
+    text += _about(run, [run], f"`{command}`, then `assay publish --folds {name}`")
+    text += [f"- first fold: {_trained(info)}", f"- epochs kept, fold by fold: {', '.join(map(str, kept))}"]
+    text += ["", *_scored(folder / "evaluation", stem), to_markdown(folds_section(by_fold))]
+    with atomic_write(stem.with_suffix(".md")) as temporary:
+        temporary.write_text("\n".join([*text, ""]), "utf-8")
+    return stem.with_suffix(".md")
+
+
+def _trained(info: dict[str, Any]) -> str:
+    weights = info["weights"]
+    return (
+        f"{info['experiment']}, {info['architecture']} at {info['image_size']} px, seed {info['seed']}, "
+        f"{info['images']['train']} images, {info['epochs_run']} epochs, kept {info['best_epoch']} "
+        f"({info['select']} on the val images); weights: {weights['origin']}, {weights['detail']}"
+    )
+
+
+def _scored(evaluation: Path, stem: Path) -> list[str]:
+    """Lines for every split and class, which are stored as <stem>.csv too, and what else was counted there."""
+    import pandas as pd
+
+    from assay.evaluation.page_sections import confusion_section
+    from assay.evaluation.sections import to_markdown
+
+    scores = read_json(evaluation / "metrics.json")
+    order = sorted(scores, reverse=True)  # val, whose numbers are published, first
+    table = pd.DataFrame([row for split in order for row in _by_class(split, scores[split]["all"])])
+    with atomic_write(stem.with_suffix(".csv")) as temporary:
+        table.to_csv(temporary, index=False)
+    sections = [confusion_section(scores[split]["all"], split=split) for split in order]
+    sections += _page_sections(evaluation, scores)
+    return [
+        _markdown(_with_intervals(table)),
+        "",
+        "AP by COCO's protocol; intervals: percentile bootstrap that draws whole groups (flight, document, clip).",
+        "Precision, recall and false positives per image are those at the confidences of the configuration.",
+        "",
+        *map(to_markdown, sections),
+    ]
 
 
 def _page_sections(evaluation: Path, scores: dict[str, Any]) -> list[Any]:

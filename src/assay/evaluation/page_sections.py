@@ -1,10 +1,24 @@
-"""Parts of a detector's page: what grouping makes of its boxes, pages that arrive otherwise, folds."""
+"""Parts of a detector's page: confusions, what grouping makes of its boxes, pages that arrive otherwise, folds."""
 
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay.evaluation.sections import Section, share
+
+
+def confusion_section(part: Mapping[str, Any], *, split: str) -> Section:
+    """What was taken for what. part: "all" of `detection.score`: classes, and (K + 1, K + 1) counts, truth in rows."""
+    classes, counts = part["classes"], part["confusion"]
+    rows = [[name, *map(str, found)] for name, found in zip([*classes, "nothing"], counts, strict=True)]
+    rows[-1][-1] = ""  # nothing that was taken for nothing can't be counted
+    return Section(
+        f"What was taken for what, {split}",
+        f"{part['n']} images, boxes at the confidences of the configuration, IoU 0.5. Rows: what is there; columns: "
+        "what the model said. The last column counts the missed, the last row the false alarms.",
+        ("there", *classes, "missed"),
+        rows,
+    )
 
 
 def grouping_section(found: Mapping[str, Any]) -> Section:
