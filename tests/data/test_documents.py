@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -172,6 +173,34 @@ def test_scanned_pages_are_read_and_stored_as_they_are(contracts):
         ("", "paraphe", True, (24, 68, 36, 76)),
     ]
     assert one.read() == (contracts / one.source).read_bytes()
+
+
+def test_scanned_pages_may_come_as_a_coco_set(contracts):
+    folder, yolo = contracts / "signatures_contracts", found(contracts)
+    names = ("signature", "paraphe", "stamp")
+    listed = {
+        "categories": [{"id": number, "name": name} for number, name in enumerate(names, 1)],
+        "images": [
+            {"id": k, "file_name": f"image_{k}.jpg", "width": 600, "height": 800} for k in (0, 1, 2, 3, 4, 9)
+        ],
+        "annotations": [
+            {"id": k, "image_id": k, "category_id": 1, "bbox": [150, 300, 300, 200]} for k in range(5)
+        ]
+        + [{"id": 8, "image_id": 3, "category_id": 2, "bbox": [240, 680, 120, 80]}],
+    }
+    shutil.rmtree(folder / "labels")
+    (folder / "classes.txt").unlink()
+    (folder / "annotations.json").write_text(json.dumps(listed))
+    coco = found(contracts)
+    for k in range(5):  # the same boxes, in px of the stored picture
+        name = f"signatures_contracts/images/image_{k}.jpg"
+        assert [one.xyxy for one in coco[name].boxes] == [pytest.approx(one.xyxy) for one in yolo[name].boxes]
+        assert [one.ignore for one in coco[name].boxes] == [one.ignore for one in yolo[name].boxes]
+    assert coco["signatures_contracts/images/image_5.jpg"].reason == "not among the file's images"
+    assert "no such picture" in coco["signatures_contracts/images/image_9"].reason
+    (folder / "annotations.json").write_text(json.dumps(listed | {"categories": [{"id": 1, "name": "seal"}]}))
+    with pytest.raises(UserError, match="class 'seal' is neither"):
+        found(contracts)
 
 
 def test_pages_of_one_document_are_held_out_together(contracts):

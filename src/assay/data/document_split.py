@@ -1,7 +1,11 @@
 """Which documents are held out: whole ones, the same ones each time, every class among them where that can be."""
 
+import csv
 import hashlib
 from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from assay.errors import UserError
 
 
 def hold_out(classes: Mapping[str, Collection[str]], share: float, seed: int) -> set[str]:
@@ -63,3 +67,20 @@ def _spares(document: str, chosen: Collection[str], owners: Mapping[str, set[str
     """Whether every class of the document still occurs in one that is not held out."""
     gone = {document, *chosen}
     return all(documents - gone for documents in owners.values() if document in documents)
+
+
+def read_page_documents(path: Path | None) -> dict[str, str]:
+    """Page (file stem) -> document, of a table with these columns; {} without one.
+
+    Raises:
+        UserError: the table is missing or has other columns.
+    """
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise UserError(f"{path}: missing; it says which pages are of one document")
+    with path.open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream)
+        if not {"page", "document"} <= set(reader.fieldnames or ()):
+            raise UserError(f"{path}: no columns page and document")
+        return {row["page"]: row["document"] for row in reader}

@@ -3,12 +3,12 @@
 A data folder holds any of these:
 
     pdfs/*.pdf + annotations.json     document 003's own layout; drawn here, split by document
-    signatures_contracts/             scanned pages as a YOLO set: images/, labels/, classes.txt
+    signatures_contracts/             scanned pages as a YOLO set: images/, labels/, classes.txt; or as a COCO set:
+                                      images/, annotations.json
     qr_photos/                        photos of QR codes as a YOLO set: images/, labels/, text/ (what each code says)
     pages_without_marks/              PDFs and scans for the pool: a reviewer decides whether they really hold none
 """
 
-import csv
 import hashlib
 import io
 import zlib
@@ -21,8 +21,9 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from assay.data.coco_labels import read_coco
 from assay.data.document_annotations import BadAnnotation, PageAnnotations, page_boxes, read_annotations
-from assay.data.document_split import hold_out, hold_out_by_size
+from assay.data.document_split import hold_out, hold_out_by_size, read_page_documents
 from assay.data.images import BadImage, decode
 from assay.data.items import POOL, Bad, Box, Item, size_problem
 from assay.data.pages import BadPage, Page, page_name, render
@@ -76,11 +77,11 @@ def read(
     if PDFS in present:
         yield from _pdfs(data, names, rules, splitting)
     if CONTRACTS in present:
-        documents = _page_documents(page_documents)
-        pages = _yolo(data, CONTRACTS, names, rules)
+        documents = read_page_documents(page_documents)
+        pages = _labelled(data, CONTRACTS, names, rules)
         yield from _split_by_document(pages, documents, *splitting)
     if PHOTOS in present:
-        yield from _split_by_code(data, _yolo(data, PHOTOS, names, rules), split_seed)
+        yield from _split_by_code(data, _labelled(data, PHOTOS, names, rules), split_seed)
     if UNMARKED in present:
         yield from _pool(data, names, rules)
 
@@ -236,19 +237,28 @@ def _page_item(subset: str, file: str, drawable: _Drawable, split: str, names: _
 # --- pictures -----------------------------------------------------------------------------------------------
 
 
-def _yolo(data: Path, subset: str, names: _Names, rules: _Rules) -> Iterator[Item | Bad]:
-    """Pictures with their YOLO labels, split "" yet; both without the other are set aside."""
+def _labelled(data: Path, subset: str, names: _Names, rules: _Rules) -> Iterator[Item | Bad]:
+    """Pictures with their YOLO or COCO labels, split "" yet; both without the other are set aside."""
     folder = data / subset
-    for part in ("images", "labels"):
+    listed = folder / ANNOTATIONS
+    coco = read_coco(listed) if listed.is_file() else None
+    for part in ("images",) if coco else ("images", "labels"):
         if not (folder / part).is_dir():
-            raise UserError(f"{folder / part}: missing; a YOLO set has images/ and labels/")
-    classes = _class_names(folder / "classes.txt", subset, rules)
+            raise UserError(
+                f"{folder / part}: missing; a YOLO set has images/ and labels/, a COCO set images/ and {ANNOTATIONS}"
+            )
+    classes = tuple(coco.names.values()) if coco else _class_names(folder / "classes.txt", subset)
+    for name in classes:
+        if name not in rules.class_map and name not in rules.ignore:
+            raise UserError(f"{folder}: class {name!r} is neither in prepare.class_map nor in prepare.ignore")
     pictures = {
         path.stem: path for path in sorted((folder / "images").iterdir()) if path.suffix.lower() in _IMAGES
     }
     for path in sorted((folder / "labels").glob("*.txt")):
         if path.stem not in pictures:
             yield Bad(f"{subset}/labels/{path.name}", "a label file without its picture")
+    for stem in sorted(set(coco.pictures) - set(pictures)) if coco else ():
+        yield Bad(f"{subset}/images/{stem}", f"in {ANNOTATIONS}, but there is no such picture")
     for stem, path in pictures.items():
         picture = _picture(data, path, subset, names, rules.max_side)
         if isinstance(picture, Bad):
@@ -256,9 +266,11 @@ def _yolo(data: Path, subset: str, names: _Names, rules: _Rules) -> Iterator[Ite
             continue
         notes: list[str] = []
         try:
-            found = read_labels(
-                folder / "labels" / f"{stem}.txt", classes, picture.width, picture.height, notes
-            )
+            size = picture.width, picture.height
+            if coco:
+                found = coco.of(stem, *size, notes)
+            else:
+                found = read_labels(folder / "labels" / f"{stem}.txt", classes, *size, notes)
         except BadLabel as error:
             yield Bad(picture.source, error.reason)
             continue
@@ -269,16 +281,12 @@ def _yolo(data: Path, subset: str, names: _Names, rules: _Rules) -> Iterator[Ite
         yield replace(picture, boxes=boxes, notes=tuple(notes))
 
 
-def _class_names(path: Path, subset: str, rules: _Rules) -> tuple[str, ...]:
+def _class_names(path: Path, subset: str) -> tuple[str, ...]:
     if not path.is_file():
         if subset == PHOTOS:
             return ("qr",)  # published without a list of names: there is one class
         raise UserError(f"{path}: missing; it names the classes of the labels, one a line")
-    classes = tuple(path.read_text("utf-8").split())
-    for name in classes:
-        if name not in rules.class_map and name not in rules.ignore:
-            raise UserError(f"{path}: class {name!r} is neither in prepare.class_map nor in prepare.ignore")
-    return classes
+    return tuple(path.read_text("utf-8").split())
 
 
 def _picture(data: Path, path: Path, subset: str, names: _Names, max_side: int) -> Item | Bad:
@@ -324,19 +332,6 @@ def _on_white(path: Path) -> bytes:
     stream = io.BytesIO()
     page.save(stream, "PNG", compress_level=6, compress_type=zlib.Z_RLE)
     return stream.getvalue()
-
-
-def _page_documents(path: Path | None) -> dict[str, str]:
-    """Page (file stem) -> document."""
-    if path is None:
-        return {}
-    if not path.is_file():
-        raise UserError(f"{path}: missing; it says which pages of {CONTRACTS}/ belong to one document")
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        if not {"page", "document"} <= set(reader.fieldnames or ()):
-            raise UserError(f"{path}: no columns page and document")
-        return {row["page"]: row["document"] for row in reader}
 
 
 def _split_by_document(
