@@ -7,7 +7,7 @@ import pytest
 from assay.documents.reading import Model
 from assay.documents.sheets import Limits, sheets
 from tests.documents import conftest as drawn
-from tests.documents.conftest import MARKS
+from tests.documents.conftest import MARKS, Told
 from tests.service.conftest import Slow
 
 PDF = {"Content-Type": "application/pdf"}
@@ -176,6 +176,23 @@ def test_jobs_that_fail_are_deleted_or_forgotten(serving):
     with serving(keep_seconds=1) as client:
         where = ask(client, drawn.pdf(drawn.text), "/v1/jobs").headers["location"]
         assert waited_for(lambda: client.get(where).status_code == 404)
+
+
+def test_what_nobody_foresaw_is_in_the_log_and_not_in_the_answer(serving, caplog):
+    class Broken(Told):
+        def predict(self, images, **rest):
+            if len(images[0]) == 64:  # the service warms its model up with such a page
+                return super().predict(images, **rest)
+            raise RuntimeError("/home/me/secret.onnx is broken")
+
+    with serving(Model(Broken(*MARKS), {"sha256": "0" * 64})) as client:
+        for path in ("/v1/documents", "/v1/batch"):
+            content = {"files": {"f": ("a", drawn.pdf(drawn.text))}}
+            refused(client.post(path, **content), 500, "something went wrong here; the log says what")
+        where = ask(client, drawn.pdf(drawn.text), "/v1/jobs").headers["location"]
+        assert waited_for(lambda: client.get(where).json()["status"] == "failed")
+        refused(client.get(f"{where}/result"), 500, "something went wrong here; the log says what")
+    assert "secret.onnx" in caplog.text  # of the job: the others' traceback is the server's to log
 
 
 def test_the_description_needs_no_other_host(serving):

@@ -23,7 +23,7 @@ SERVICE, TOKEN = sys.argv[1], os.environ.get("ASSAY_SERVICE_TOKEN")
 KINDS = ["pdf", "png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"]
 
 
-@st.cache_data(show_spinner="reading the document", max_entries=30)
+@st.cache_data(show_spinner="reading the document", max_entries=8)
 def _answer(content: bytes, model: str, **how: float | str | bool) -> dict[str, Any]:
     return ask(SERVICE, content, token=TOKEN, pictures=True, **how)  # another model is another answer
 

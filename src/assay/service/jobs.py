@@ -1,5 +1,6 @@
 """Long documents: begun now, asked about later, fetched once. They live in memory only."""
 
+import logging
 import secrets
 import threading
 import time
@@ -9,6 +10,8 @@ from typing import Any, Literal
 
 from assay.service.engine import Engine, Stop, Wanted
 from assay.service.problems import Problem
+
+_LOG = logging.getLogger("assay.service")
 
 
 @dataclass
@@ -123,7 +126,7 @@ class Jobs:
         except Problem as problem:
             job.problem, job.status = problem, "failed"
         except Exception:
+            _LOG.exception("a job failed")
             job.problem, job.status = Problem(500, "something went wrong here; the log says what"), "failed"
-            raise
         finally:
             job.ended = time.monotonic()
