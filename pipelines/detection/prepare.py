@@ -36,6 +36,7 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
             source=source,
             near_duplicate_distance=cfg.prepare.near_duplicate_distance,
             draw=cfg.project.name == "documents",  # document 003, lines 234-241
+            split=_said_of_split(cfg),
         )
         if clips is not None:
             write_clips(dataset / "clips.csv", clips)
@@ -94,6 +95,19 @@ def _regrouped(cfg: DetectionConfig, items: "Iterable[Item | Bad]") -> "Iterable
         seed=cfg.prepare.split_seed,
         **how.model_dump(include={"test_share", "minimum", "folds", "fold"}),
     )
+
+
+def _said_of_split(cfg: DetectionConfig) -> str:
+    how = cfg.prepare.regroup
+    if how is None:
+        return ""
+    least = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in how.minimum.items())
+    needs = f"; validation has at least {least}" if least else ""
+    return {
+        "published": "as published, whatever it tears apart",
+        "grouped": f"grouped, no flight in two splits (seed {cfg.prepare.split_seed}){needs}",
+        "kfold": f"k-fold by groups, fold {how.fold} of {how.folds} is tested (seed {cfg.prepare.split_seed})",
+    }[how.split]
 
 
 def _spare(items: "Iterable[Item | Bad]", scored: str | None) -> "Iterator[Item | Bad]":

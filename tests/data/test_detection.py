@@ -189,6 +189,21 @@ def test_the_report_holds_everything_a_reader_looks_for(run):
     assert "http" not in page.split("</style>")[1], "opens by double click, without a network"
 
 
+def test_the_report_says_which_names_became_a_class_and_which_split_it_is(tmp_path):
+    boxes = (Box("drain", (1, 1, 9, 9), "drain- Blocked"), Box("", (20, 20, 30, 30), "shadow", ignore=True))
+    rows = [*numbered(2), replace(item("x.jpg", content=photo(50)), boxes=boxes)]
+    how = {"classes": CLASSES, "source": SOURCE, "near_duplicate_distance": 0.05}
+    prepare(rows, tmp_path / "d", **how, split="grouped, no flight in two splits")
+    report = json.loads((tmp_path / "d/report.json").read_text())
+    assert [(row["raw"], row["label"], row["boxes"]) for row in report["names"]] == [
+        ("shadow", "", 1),
+        ("a drain", "drain", 3),
+        ("drain- Blocked", "drain", 1),
+    ]
+    page = (tmp_path / "d/report.html").read_text()
+    assert "drain- Blocked" in page and "Split: grouped, no flight in two splits." in page
+
+
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_a_split_without_boxes_is_one_line_and_nothing_is_replaced(run, split):
     out, _ = run(numbered(2))

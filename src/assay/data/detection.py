@@ -51,6 +51,7 @@ def prepare(
     source: Mapping[str, Any],
     near_duplicate_distance: float,
     draw: bool = False,
+    split: str = "",
 ) -> dict[str, float]:
     """Write the prepared data set to `out`, replacing it whole; one image at a time is in memory.
 
@@ -70,6 +71,7 @@ def prepare(
         near_duplicate_distance: share of hash bits up to which two pictures may be one; 0 leaves only identical
             pictures. On the originals' photos and pages anything from 0.02 to 0.1 gives the same pairs.
         draw: every annotated picture with its boxes, too.
+        split: which split it is, in words, for the report; "" = nothing to say.
 
     Returns:
         Counts for the run.
@@ -99,6 +101,8 @@ def prepare(
             "classes": list(classes),
             "counts": counts,
             "source": dict(source),
+            "split": split,
+            "names": _names(boxes),
             "balance": _balance(stored, classes),
             "quarantine": [{"image": name, "reason": reason} for name, reason in sorted(quarantine)],
             "identical": [_pair(manifest, first, second) for first, second in identical],
@@ -317,6 +321,13 @@ def _balance(stored: Sequence[_Stored], classes: Sequence[str]) -> list[dict[str
                 | {"boxes": {name: labels[name] for name in classes}}
             )
     return rows
+
+
+def _names(boxes: pd.DataFrame) -> list[dict[str, Any]]:
+    """Every name in the annotation, the class that it became ("" = a region to ignore), and its boxes."""
+    counts = boxes.groupby(["label", "raw"], sort=True).size()
+    named = [(*name, int(number)) for name, number in zip(counts.index, counts, strict=True)]
+    return [{"raw": raw, "label": label, "boxes": number} for label, raw, number in named]
 
 
 def _counts(

@@ -27,7 +27,8 @@ def write_detection_report(
 
     Args:
         path: file to write.
-        report: classes, counts, source, balance, quarantine, identical, near_duplicates, mended, painted_over.
+        report: classes, counts, source, split, names, balance, quarantine, identical, near_duplicates,
+            mended, painted_over.
         manifest: the data set's manifest.
         boxes: its boxes.
         folder: the data set, for its pictures. Pages of original data hold them: they stay under build/.
