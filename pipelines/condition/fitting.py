@@ -73,7 +73,7 @@ def train_into(cfg: ConditionConfig, out: Path, *, work: Path, run: Run) -> dict
     if model.head == "prompts":
         trained = _zero_shot(cfg, info, backbone, weights)
     else:
-        trained = _train(cfg, manifest.assign(label=labels), info, backbone, run)
+        trained = _train(cfg, _with_drawn(cfg, manifest.assign(label=labels)), info, backbone, run)
     with fresh_folder(out) as folder:
         save_condition(folder, trained.module, info | trained.facts)
         pd.DataFrame(trained.history).to_csv(folder / "history.csv", index=False)
@@ -138,6 +138,16 @@ def _examples(rows: "pd.DataFrame", visual: Any, info: dict[str, Any]) -> "Examp
     return Examples(visual=visual, labels=labels, **arrays_of(rows, info))
 
 
+def _with_drawn(cfg: ConditionConfig, manifest: "pd.DataFrame") -> "pd.DataFrame":
+    """The manifest, and the instances that reviewers drew where the experiment asks for them; those without a label."""
+    import pandas as pd
+
+    if not cfg.train.hard_examples.use:
+        return manifest
+    drawn = pd.read_parquet(Path(cfg.build) / "hard_examples/drawn.parquet")
+    return pd.concat([manifest, drawn], ignore_index=True) if len(drawn) else manifest
+
+
 def _rows(cfg: ConditionConfig, manifest: "pd.DataFrame", classes: list[str], run: Run) -> "pd.DataFrame":
     """The rows to train on, reviewed labels applied where the experiment asks for them."""
     import pandas as pd
@@ -148,7 +158,8 @@ def _rows(cfg: ConditionConfig, manifest: "pd.DataFrame", classes: list[str], ru
     reviewed, how = None, cfg.train.hard_examples
     if how.use:
         folder = Path(cfg.build) / "hard_examples"
-        reviewed = pd.read_csv(folder / "examples.csv")
+        reviewed = pd.concat([pd.read_csv(folder / name) for name in ("examples.csv", "drawn.csv")])
+        reviewed = reviewed.sort_values("at", kind="stable").drop_duplicates("image", keep="last")
         miner = read_json(folder / "report.json")["mined_by"]
         run.tag("mined_by", f"{miner['experiment']} ({miner['profile']})")
         run.metric("reviewed", len(reviewed))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.config.condition import ConditionConfig
-from pipelines.classification.gathering import data_of  # noqa: F401 - a sweep asks every task for it
+from pipelines.classification.gathering import data_of as data_of_crops
 
 if TYPE_CHECKING:
     from assay.evaluation.predictions import Predictions
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 TRAINING = ("pipelines/condition/fitting.py", "pipelines/condition/features.py")
 SCORING = ("pipelines/condition/scoring.py", "pipelines/condition/picturing.py")
+
+
+def data_of(cfg: ConditionConfig) -> list[Path]:
+    """The files that stand for all that training reads; drawn.parquet holds a hash of every crop."""
+    drawn = [Path(cfg.build) / "hard_examples" / name for name in ("drawn.csv", "drawn.parquet")]
+    return data_of_crops(cfg) + (drawn if cfg.train.hard_examples.use else [])
 
 
 def published(cfg: ConditionConfig) -> float | None:

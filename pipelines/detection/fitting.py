@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from assay.models.detector_weights import DetectorWeights
+    from assay.training.corrected import Corrected
     from assay.training.negatives import Negatives
 
 
@@ -68,6 +69,9 @@ def train_into(
     labelled = int((rows["split"] == "train").sum())
     negatives = _negatives(cfg, run, labelled)
     boxes = _boxes(dataset, rows)
+    corrected = _corrected(cfg, run, rows, boxes)
+    if corrected:
+        rows, boxes = corrected.rows, corrected.boxes
     added: dict[str, int] = {"taught": 0, "generated": 0}
     for way, add in (("taught", _taught), ("generated", _generated)):
         more_rows, more_boxes = add(cfg, before, work / way, run, labelled)
@@ -96,6 +100,8 @@ def train_into(
     facts["images"] = {**trained.info["images"], "train": labelled, **added}
     if negatives:
         facts["negatives"] = negatives.about(labelled)
+    if corrected:
+        facts["corrected"] = corrected.about
     with fresh_folder(out) as folder:
         if negatives:
             negatives.rows.to_csv(folder / "negatives.csv", index=False)
@@ -201,6 +207,37 @@ def _negatives(cfg: DetectionConfig, run: Run, images: int) -> "Negatives | None
         print(
             f"warning: {number} hard negatives are {100 * share:.0f} % of {number + images} training images, more than "
             f"{100 * how.negative_warning:g} % (train.negative_warning): a detector may learn to miss"
+        )
+    return found
+
+
+def _corrected(
+    cfg: DetectionConfig, run: Run, rows: "pd.DataFrame", boxes: "pd.DataFrame"
+) -> "Corrected | None":
+    """The training data with the boxes that reviewers drew, where the experiment asks for them."""
+    import pandas as pd
+
+    from assay.data.classification import read_manifest
+    from assay.training.corrected import with_corrected
+
+    if not cfg.train.reviewed_boxes:
+        return None
+    dataset, folder = Path(cfg.build) / "dataset", Path(cfg.build) / "hard_examples"
+    manifest = read_manifest(dataset)
+    found = with_corrected(
+        rows,
+        boxes,
+        pd.read_csv(folder / "examples.csv", keep_default_na=False),
+        pictures=folder,
+        labelled=manifest.loc[manifest["split"] == "train", "image"].tolist(),
+        classes=cfg.project.classes,
+    )
+    run.metric("corrected_images", found.replaced)
+    run.metric("annotated_images", found.added)
+    run.tag("boxes_reviewed_by", ", ".join(found.by_kind) or "nobody")
+    if found.replaced or found.added:
+        print(
+            f"reviewers' boxes: on {found.replaced} training images instead of theirs, and on {found.added} more"
         )
     return found
 

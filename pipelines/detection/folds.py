@@ -86,6 +86,7 @@ def refuse_what_saw_the_tested(cfg: DetectionConfig) -> None:
         "model.fine_tune": cfg.model.fine_tune is not None,
         "train.teacher": cfg.train.teacher is not None,
         "train.hard_negatives": bool(cfg.train.hard_negatives or cfg.train.negative_share),
+        "train.reviewed_boxes": cfg.train.reviewed_boxes,
         "evaluate.inference.ensemble": bool(cfg.evaluate.inference.ensemble),
     }
     if wanted.pop("prepare.regroup"):
@@ -93,7 +94,7 @@ def refuse_what_saw_the_tested(cfg: DetectionConfig) -> None:
     if found := [key for key, there in wanted.items() if there]:
         raise UserError(
             f"experiment={cfg.experiment.id}: {', '.join(found)}: such models and reviews come from images that a fold "
-            "tests; take another experiment, or set it to null, 0 or []"
+            "tests; take another experiment, or set it to null, 0, false or []"
         )
 
 

@@ -25,7 +25,7 @@ SCORING = (
 def data_of(cfg: DetectionConfig) -> list[Path]:
     """The files that stand for all that training reads; the manifest holds a hash of every image."""
     files = [Path(cfg.build) / "dataset/manifest.parquet", Path(cfg.build) / "dataset/boxes.parquet"]
-    if cfg.train.hard_negatives or cfg.train.negative_share:
+    if cfg.train.hard_negatives or cfg.train.negative_share or cfg.train.reviewed_boxes:
         files.append(Path(cfg.build) / "hard_examples/examples.csv")
     if cfg.train.synthetic:
         files += sorted(Path("src/assay/sample").glob("*.py"))

@@ -65,6 +65,10 @@ def draw_report(
     }
     if drawn := info["images"].get("generated"):
         facts["training images"] += f" and {drawn} drawn pages"
+    if (drawn := info.get("corrected")) and drawn["by_kind"]:
+        facts["boxes drawn by reviewers"] = (
+            f"on {drawn['replaced']} training images instead of theirs, and on {drawn['added']} images more"
+        )
     write_report(
         folder / "report.html",
         **heading(cfg, info, predictions.data, doubts=doubts, facts=facts),

@@ -1,4 +1,4 @@
-"""pipelines/review.py for detectors: decisions become hard negatives, or work for an annotator."""
+"""pipelines/review.py for detectors: decisions become hard negatives, corrected boxes, or work for an annotator."""
 
 import shutil
 from pathlib import Path
@@ -36,7 +36,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
 
     def keep_pictures(folder: Path, examples: "pd.DataFrame") -> None:
         (folder / "images").mkdir()
-        for row in examples[examples["use"] == "negative"].to_dict("records"):
+        for row in examples[examples["use"].isin(("negative", "labelled"))].to_dict("records"):
             shutil.copyfile(root / row["image"], folder / "images" / row["picture"])
 
     with stage_run(cfg, "review", sections=("project", "data", "review")) as run:
@@ -56,7 +56,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
 def _images(cfg: DetectionConfig, candidates: "pd.DataFrame") -> "pd.DataFrame":
     """What a decision may be about: frames that were mined, or the data set's images.
 
-    `picture` is the file name under which a negative is kept for training.
+    `picture` is the file name under which a negative, or one with boxes drawn, is kept for training.
     """
     from assay.data.classification import read_manifest
     from assay.mining.images import minable

@@ -236,3 +236,28 @@ def test_a_model_of_another_experiment_is_not_evaluated(done):
     with pytest.raises(UserError, match=f"holds experiment {done.cfg.experiment.id}") as refusal:
         evaluate.main(cfg)
     assert "\n" not in str(refusal.value)
+
+
+def test_boxes_that_a_person_drew_are_trained_on(done, assay):  # the last one: it trains again
+    pool = (
+        candidates_of(done)["image"].tolist()[0] if done.project == "workzone" else "images/pool/drains.png"
+    )
+    manifest = pd.read_parquet(done.build / "dataset/manifest.parquet")
+    own = manifest.loc[manifest["split"] == "train", "image"].iloc[0]
+    replaced = done.project != "workzone"  # whose candidates are frames
+    names = [pool, own][: 1 + replaced]
+    if done.project == "documents":
+        names[0] = manifest.loc[manifest["split"] == "pool", "image"].iloc[0]
+    label = done.cfg.project.classes[1]
+    lines = ["image,label,x1,y1,x2,y2", *(f"{name},{label},10,12,60,70" for name in names)]
+    (done.folder / "drawn.csv").write_text("\n".join(lines))
+    asked = ("review", "boxes", done.project, "drawn.csv", "--reviewer", "ada", "--kind", "human")
+    status, out, err = assay(*asked)
+    assert status == 0 and f"{len(names)} boxes on {len(names)} images recorded" in out, err
+    cfg = compose(overrides(done.project, "train.reviewed_boxes=true"))
+    assert review.main(cfg)["labelled"] == len(names)
+    info = train.main(cfg)
+    assert info["corrected"] == {"replaced": int(replaced), "added": 1, "by_kind": {"human": len(names)}}
+    assert info["images"]["train"] == done.results["train"]["images"]["train"]  # of the data set
+    evaluate.main(cfg)
+    assert "boxes drawn by reviewers" in (done.build / "evaluation/report.html").read_text("utf-8")

@@ -45,6 +45,7 @@ def test_every_page_is_tested_once_by_a_model_without_its_document(tmp_path, mon
     [
         (["model.fine_tune=yolo11s_20251115_180118"], "model.fine_tune"),
         (["train.hard_negatives=5"], "train.hard_negatives"),
+        (["train.reviewed_boxes=true"], "train.reviewed_boxes"),
         (["evaluate.inference.ensemble=[yolo11s_20251115_180118]"], "evaluate.inference.ensemble"),
     ],
 )

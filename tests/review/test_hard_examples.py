@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import UserError
-from assay.review.decisions import Decision, append_decisions, decisions_from_table, read_decisions
+from assay.review.decisions import Decision, Drawn, append_decisions, decisions_from_table, read_decisions
 from assay.review.hard_examples import (
     COLUMNS,
     SECONDS_PER_DECISION,
@@ -108,7 +109,8 @@ def test_uses_are_listed_and_counted():
         "settled": 4,
         "settled_by_kind": {"human": 4},
         "labels": {"orange_trucks": 1, "random_cones": 1, "roadside_signs": 1, "unusable": 1},
-        "uses": {"negative": 1, "to_annotate": 1, "dropped": 1, "none": 1},
+        "uses": {"negative": 1, "labelled": 0, "to_annotate": 1, "dropped": 1, "none": 1},
+        "labelled": 0,
         "negatives": 1,
         "negatives_by_category": {"orange_trucks": 1},
         "unclear": 1,
@@ -120,6 +122,17 @@ def test_uses_are_listed_and_counted():
         "seconds_measured_from": 0,
         "minutes_waiting": round(SECONDS_PER_DECISION / 60, 1),
     }
+
+
+def test_drawn_boxes_are_kept_for_training_whatever_the_picture_had():
+    box = Drawn(label="cone", box=(1, 2, 30, 40), confidence=0.5)
+    boxes = says(1, "drawn", True).model_copy(update={"drawn": (box,)})
+    labels = FRAMES.assign(labelled=3)
+    examples, summary = apply(says(1, "no_object"), boxes, says(2, "drawn"), images=labels)
+    assert examples["use"].tolist() == ["labelled", "none"] and summary["labelled"] == 1
+    assert json.loads(examples["drawn"][0]) == [
+        {"label": "cone", "box": [1, 2, 30, 40], "condition": "", "confidence": 0.5}
+    ]
 
 
 def test_who_counts_is_as_for_classification():

@@ -50,6 +50,10 @@ class DetectorTraining(Strict):
         le=0.5,
         description="of all training images, instead of a number of hard negatives; null = the number",
     )
+    reviewed_boxes: bool = Field(
+        False,
+        description="boxes that reviewers drew replace a training image's own, and add images of the pool",
+    )
     negative_warning: Fraction = Field(description="a larger share of hard negatives is warned of")
     synthetic: float = Field(ge=0, le=100, description="pages drawn per real training image; documents only")
     teacher: ExperimentId | None = Field(

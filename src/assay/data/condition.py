@@ -30,7 +30,7 @@ _MIN_IN_TRAIN = 2  # of a class: one to learn from leaves none to be wrong about
 
 
 @dataclass(frozen=True)
-class _Photo:
+class Look:
     """What is kept of a readable photo. pixels: hash of the decoded RGB."""
 
     pixels: str
@@ -38,6 +38,15 @@ class _Photo:
     height: int
     cutout: Pixels
     bits: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A box cut out. content: its PNG; sha256 of that; pixels: hash of the decoded RGB."""
+
+    content: bytes
+    sha256: str
+    pixels: str
 
 
 def prepare(
@@ -86,7 +95,7 @@ def prepare(
             if problem := size_problem(width, height):
                 quarantine += [(row["image"], f"photo: {problem}") for row in part]
                 continue
-            photos[name] = _look_at(image)
+            photos[name] = look_at(image)
             instances += [row | _cut_out(row, image, folder) for row in part]
         _require_enough(data / NAME, instances, quarantine, classes)
         manifest = _manifest(instances, photos, near_duplicate_distance)
@@ -197,21 +206,28 @@ def _rows(
     return rows
 
 
-def _look_at(image: Pixels) -> _Photo:
+def look_at(image: Pixels) -> Look:
+    """What is kept of a photo, (height, width, 3) RGB."""
     cutout = cut_out(image)
-    return _Photo(_digest(image), image.shape[1], image.shape[0], cutout, hash_bits(cutout))
+    return Look(_digest(image), image.shape[1], image.shape[0], cutout, hash_bits(cutout))
+
+
+def crop_of(photo: Pixels, box: Sequence[float]) -> Crop:
+    """The part of a photo (height, width, 3) inside `box`, shares of its sides: see `cut`."""
+    crop = cut(photo, box)
+    content = _png(crop)
+    return Crop(content, hashlib.sha256(content).hexdigest(), _digest(crop))
 
 
 def _cut_out(row: dict[str, Any], image: Pixels, folder: Path) -> dict[str, str]:
     """Write one crop; its path below `folder`, the hash of its file and of its pixels."""
-    crop = cut(image, [row[side] for side in BOX])
+    crop = crop_of(image, [row[side] for side in BOX])
     path = f"crops/{Path(row['photo']).stem}_{row['row']}.png"
-    content = _png(crop)
-    (folder / path).write_bytes(content)
-    return {"crop": path, "sha256": hashlib.sha256(content).hexdigest(), "pixels": _digest(crop)}
+    (folder / path).write_bytes(crop.content)
+    return {"crop": path, "sha256": crop.sha256, "pixels": crop.pixels}
 
 
-def _photo_groups(photos: dict[str, _Photo], distance: float) -> dict[str, str]:
+def photo_groups(photos: dict[str, Look], distance: float) -> dict[str, str]:
     """Each photo's group: identical pixels, or nearly the same view; named by its first photo."""
     names = sorted(photos)
     near = near_pairs(
@@ -223,10 +239,8 @@ def _photo_groups(photos: dict[str, _Photo], distance: float) -> dict[str, str]:
     return {name: names[index] for name, index in zip(names, lowest.tolist(), strict=True)}
 
 
-def _manifest(
-    instances: Sequence[dict[str, Any]], photos: dict[str, _Photo], distance: float
-) -> pd.DataFrame:
-    group = _photo_groups(photos, distance)
+def _manifest(instances: Sequence[dict[str, Any]], photos: dict[str, Look], distance: float) -> pd.DataFrame:
+    group = photo_groups(photos, distance)
     table = pd.DataFrame(list(instances)).sort_values("row", ignore_index=True)
     told = ["object_type", "original_class", "condition"]
     table = table[["image", "label", "split", "sha256", "pixels", "crop", "photo", *told, *BOX, *FEATURES]]

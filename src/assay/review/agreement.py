@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from assay.evaluation.intervals import Interval, wilson
-from assay.review.decisions import Decision
+from assay.review.decisions import DRAWN, Decision
 
 ADJUDICATION = (
     "disagreement"  # the order of pictures about which answers differ: whoever decides has seen them
@@ -41,7 +41,7 @@ def second_sample(decisions: Sequence[Decision], *, reviewer: str, size: int, se
     """Ids of candidates that `reviewer` is to look at as well: a random sample of what other people looked at.
 
     The sample stays the same while `reviewer` works through it, as long as no others decide; those that `reviewer`
-    decided before, not as a second look, are left out.
+    decided before, not as a second look, are left out, and so is what somebody drew boxes in: no key answers that.
 
     Args:
         decisions: that stand, of all reviewers.
@@ -53,7 +53,7 @@ def second_sample(decisions: Sequence[Decision], *, reviewer: str, size: int, se
     others = {
         d.candidate
         for d in decisions
-        if d.kind == "human" and d.reviewer != reviewer and not d.second and not d.covered_by
+        if d.kind == "human" and d.reviewer != reviewer and not (d.second or d.covered_by or d.label == DRAWN)
     }
     # by a hash of each, so that a picture more or less leaves the others in their places
     order = sorted(others - own, key=lambda candidate: _rank(candidate, seed))

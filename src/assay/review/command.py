@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -202,6 +202,52 @@ def record(
     print(f"{path}: {len(decisions)} decisions recorded; `dvc repro` applies them")
 
 
+@review.command()
+def boxes(
+    project: Project,
+    table: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV, a row per object: image, label, x1, y1, x2, y2 in px; for conditions also condition. For example "
+            "objects.csv of `assay inspect`, corrected."
+        ),
+    ],
+    reviewer: Reviewer,
+    kind: Annotated[Kind, typer.Option(help="What the reviewer is; only human counts as human.")],
+) -> None:
+    """Append corrected boxes to reviews/<project>/: all objects of each image that is named, and no others.
+
+    `dvc repro` trains on them where the experiment is a *_reviewed one. Nothing is recorded if a row is wrong.
+    """
+    from assay.data.conditions_table import CONDITIONS
+    from assay.review.decisions import append_decisions
+    from assay.review.drawn import drawn_decisions, find_pictures, read_drawn
+
+    if not reviewer.strip():
+        raise UserError("--reviewer: empty; say who drew them, e.g. --reviewer ann")
+    offered = _offered(project)
+    if not offered.things:
+        raise UserError(
+            f"{offered.project}: its pictures are crops, nothing to draw boxes in; use `assay review record`"
+        )
+    judged = None if offered.boxes else tuple(dict.fromkeys((*offered.classes, *CONDITIONS)))
+    objects = read_drawn(table, classes=offered.things, conditions=judged)
+    if judged and not any(one.condition for listed in objects.values() for _, one in listed):
+        raise UserError(
+            f"{table}: no row says a condition; {offered.project} learns from {', '.join(judged)}"
+        )
+    decisions = drawn_decisions(
+        table,
+        objects,
+        find_pictures(offered, objects, table),
+        reviewer=reviewer,
+        kind=kind.value,
+    )
+    path = append_decisions(offered.folder, decisions)
+    count = sum(len(one.drawn) for one in decisions)
+    print(f"{path}: {count} boxes on {len(decisions)} images recorded; `dvc repro` applies them")
+
+
 def _offered(project: str) -> "Offered":
     """The project's configuration as plain values: here it stops."""
     from assay.config import compose
@@ -216,7 +262,17 @@ def _offered(project: str) -> "Offered":
         data=cfg.data,
         labels=tuple(cfg.review.labels),
         classes=tuple(cfg.project.classes),
+        things=_things(cfg),
     )
+
+
+def _things(cfg: Any) -> tuple[str, ...]:
+    match cfg.task:
+        case "detection":
+            return tuple(cfg.project.classes)
+        case "condition":
+            return tuple(cfg.prepare.object_types)
+    return ()
 
 
 def _say_what_waits(project: str) -> None:

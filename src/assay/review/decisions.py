@@ -18,6 +18,7 @@ from assay.errors import UserError
 
 Kind = Literal["human", "model", "sample-truth"]
 UNSURE, WITHDRAWN = "unsure", "withdrawn"  # may be answered whatever a project's labels are; settle nothing
+DRAWN = "drawn"  # may be answered, too: the answer is every object of the picture, see `Decision.drawn`
 
 
 class Covered(BaseModel):
@@ -27,6 +28,24 @@ class Covered(BaseModel):
 
     candidate: str = Field(pattern=r"^[0-9a-f]{12}$")
     image: str
+
+
+class Drawn(BaseModel):
+    """One object as a reviewer drew it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str = Field(description="its class")
+    box: tuple[float, float, float, float] = Field(
+        description="left, top, right, bottom in px of the picture"
+    )
+    condition: str = Field(default="", description="empty: not said")
+    confidence: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="of the detector whose box it was; None: it had missed the object",
+    )
 
 
 class Decision(BaseModel):
@@ -54,6 +73,9 @@ class Decision(BaseModel):
     second: bool = Field(
         default=False, description="a second look at what somebody else decided, without seeing that answer"
     )
+    drawn: tuple[Drawn, ...] = Field(
+        default=(), description="every object of the picture, where the label is drawn"
+    )
     covers: tuple[Covered, ...] = Field(default=(), description="near-duplicates that the answer is for, too")
     covered_by: str = Field(
         default="",
@@ -71,7 +93,7 @@ def read_decisions(folder: Path, labels: Sequence[str]) -> list[Decision]:
 
     Args:
         folder: reviews/<project>.
-        labels: what may be answered, besides `unsure` and `withdrawn`.
+        labels: what may be answered, besides `unsure`, `withdrawn` and `drawn`.
 
     Raises:
         UserError: a line that is no decision, or a label that is none of `labels`; names file and line.
@@ -81,7 +103,7 @@ def read_decisions(folder: Path, labels: Sequence[str]) -> list[Decision]:
 
 def read_lines(folder: Path, labels: Sequence[str]) -> list[Decision]:
     """Every line of `folder`/*.jsonl as it was written, file by file; arguments and errors as in `read_decisions`."""
-    known = (*labels, UNSURE, WITHDRAWN)
+    known = (*labels, UNSURE, WITHDRAWN, DRAWN)
     decisions: list[Decision] = []
     for path in sorted(folder.glob("*.jsonl")):
         # bytes, and newlines only: a kill may tear a letter apart, a note may hold other line separators

@@ -1,10 +1,11 @@
-"""Decisions about detectors' candidates -> hard negatives, and what a person still has to draw boxes on.
+"""Decisions about detectors' candidates -> hard negatives, corrected boxes, and what a person still has to draw boxes on.
 
 A hard negative teaches "there is nothing here" and is trained on with empty labels. So it takes a decision that says
 just that: no object of any class shows. A lookalike's category alone does not: a frame of random cones is no work
 zone, but it holds cones, and the published recipe taught its detector to miss them (ledger, doubt 16).
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,14 +16,19 @@ import pandas as pd
 
 from assay.errors import UserError
 from assay.review.apply import progress, settling
-from assay.review.decisions import Decision
+from assay.review.decisions import DRAWN, Decision
 
 SECONDS_PER_DECISION = 10  # assumed until there are measured ones: a frame is searched, not glanced at
 NO_OBJECT, OBJECT, UNUSABLE = "no_object", "object", "unusable"
 SHOW_OBJECTS = frozenset({OBJECT, "work_zone", "random_cones"})  # by their meaning, whatever else was said
 
-NEGATIVE, TO_ANNOTATE, DROPPED, NONE = USES = ("negative", "to_annotate", "dropped", "none")
-COLUMNS = ("image", "picture", "candidate", "label", "use", "category", "reason", "reviewer", "kind", "at")
+NEGATIVE, LABELLED, TO_ANNOTATE, DROPPED, NONE = USES = (
+    *("negative", "labelled", "to_annotate", "dropped", "none"),
+)
+COLUMNS = (
+    *("image", "picture", "candidate", "label", "use", "category", "reason", "reviewer", "kind", "at"),
+    "drawn",
+)
 
 Answer = Callable[[Mapping[Any, Any]], tuple[str, bool | None] | None]  # a candidate -> label, objects
 
@@ -41,9 +47,11 @@ def use_of(decision: Decision, classes: Sequence[str], *, labelled: bool = False
         labelled: whether the data set has a box in this image, which no decision about the image can take away.
 
     Returns:
-        negative: no object of any class shows; to_annotate: one does, and it needs boxes; dropped: unusable; none:
-        the answer does not tell, or contradicts itself or the labels.
+        negative: no object of any class shows; labelled: somebody drew every object; to_annotate: one shows, and it
+        needs boxes; dropped: unusable; none: the answer does not tell, or contradicts itself or the labels.
     """
+    if decision.label == DRAWN:
+        return LABELLED if decision.drawn else NONE
     if decision.label == UNUSABLE:
         return DROPPED
     shows = decision.label in SHOW_OBJECTS or decision.label in classes
@@ -77,8 +85,9 @@ def apply_box_decisions(
         kinds: of reviewers whose decisions count.
 
     Returns:
-        The examples with `COLUMNS`, sorted by image (`category` is the lookalike a negative was sorted under), and a
-        summary: settled, settled_by_kind, labels, uses, negatives, negatives_by_category, unclear (settled, but the
+        The examples with `COLUMNS`, sorted by image (`category` is the lookalike a negative was sorted under, `drawn`
+        JSON: the objects of a labelled one, see `decisions.Drawn`, else ""), and a summary: settled, settled_by_kind,
+        labels, uses, labelled, negatives, negatives_by_category, unclear (settled, but the
         answer gives no use), not_in_data, and what `assay.review.apply.progress` counts.
     """
     if "split" in images and images["split"].isin(("val", "test")).any():
@@ -103,6 +112,7 @@ def apply_box_decisions(
                 "reviewer": decision.reviewer,
                 "kind": decision.kind,
                 "at": decision.at.isoformat(),
+                "drawn": json.dumps([one.model_dump() for one in decision.drawn]) if use == LABELLED else "",
             }
         )
     examples = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("image").reset_index(drop=True)
@@ -112,6 +122,7 @@ def apply_box_decisions(
         "settled_by_kind": dict(sorted(Counter(examples["kind"]).items())),
         "labels": dict(sorted(Counter(examples["label"]).items())),
         "uses": {use: uses[use] for use in USES},
+        "labelled": uses[LABELLED],
         "negatives": uses[NEGATIVE],
         "negatives_by_category": dict(
             sorted(Counter(examples["category"][examples["category"] != ""]).items())

@@ -33,6 +33,7 @@ class Offered:
     data: str
     labels: tuple[str, ...]
     classes: tuple[str, ...]
+    things: tuple[str, ...] = ()  # what boxes may be drawn around; () for crops
 
     def to_json(self) -> str:
         """For another process; `from_json` reads it."""

@@ -66,6 +66,7 @@ def settle(
     for name in ("examples.csv", "report.json"):
         run.artifact(build / "hard_examples" / name)
     negatives = f", {summary['negatives']} of them hard negatives" if "negatives" in summary else ""
+    negatives += f", {summary['labelled']} with boxes drawn by reviewers" if summary.get("labelled") else ""
     print(
         f"review of {project}: {summary['settled']} {things} settled{negatives}; of {summary['candidates']} candidates "
         f"{summary['waiting_for_human']} wait for a person (about {summary['minutes_waiting']} min): "

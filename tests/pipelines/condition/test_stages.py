@@ -1,6 +1,7 @@
 """All stages of condition classification on drawn boxes, with a small stand-in for the image backbone."""
 
 import csv
+import hashlib
 import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -175,6 +176,43 @@ def test_a_human_decision_outweighs_the_generator(done):
     try:
         assert review.main(configure())["labels"]["unusable"] == 1
         assert train.main(configure())["trained_on"] == 77
+    finally:
+        (done.folder / "reviews/conditions/ada.jsonl").unlink()
+        review.main(configure())
+
+
+def test_objects_that_a_person_drew_are_learnt_from(done, assay):
+    pool = done.folder / "data/infrastructure/pool/new.png"
+    pool.parent.mkdir()
+    shade = np.random.default_rng(99).integers(150, 255, (60, 90, 3))
+    Image.fromarray(shade.astype(np.uint8)).save(pool)
+    sha = hashlib.sha256(pool.read_bytes()).hexdigest()
+    row = {
+        "image": "images/pool/new.png",
+        "source": "pool/new.png",
+        "split": "pool",
+        "group": "",
+        "sha256": sha,
+    }
+    dataset = done.folder / "build/infrastructure/dataset"  # what the first stage knows of the photo
+    dataset.mkdir(parents=True)
+    pd.DataFrame([row | {"width": 90, "height": 60}]).to_parquet(dataset / "manifest.parquet")
+    head = "image,label,x1,y1,x2,y2,condition\n"
+    (done.folder / "t.csv").write_text(
+        f"{head}new.png,rock_toe,0,0,30,30,blocked\nnew.png,vegetation,30,0,60,30,normal\n"
+    )
+    asked = ("conditions", "t.csv", "--reviewer", "ada", "--kind", "human")
+    status, out, _ = assay("review", "boxes", *asked)
+    assert status == 0 and "2 boxes on 1 images recorded" in out
+    try:
+        summary = review.main(configure())
+        assert (summary["instances_drawn"], summary["photos_refused"], summary["not_in_data"]) == (2, 0, 0)
+        labels = pd.read_csv(done.build / "hard_examples/drawn.csv")["label"]
+        assert labels.tolist() == ["conditional", "normal"]
+        assert train.main(configure())["trained_on"] == 80
+        assert (
+            train.main(configure("clip_b32_binary"))["trained_on"] == 78
+        )  # it takes its labels as published
     finally:
         (done.folder / "reviews/conditions/ada.jsonl").unlink()
         review.main(configure())
