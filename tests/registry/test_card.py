@@ -43,7 +43,7 @@ def test_a_detectors_card_counts_its_boxes_on_nothing(repository):
     card = make_card(catalog, catalog.find("workzone-detector/1"))
     values = [(row["part"], row["value"], row["unit"]) for row in card["false_positives"][:2]]
     assert values == [("test", 0.7, "boxes an image"), ("test", 28.0, "boxes in all")]
-    assert "ultralytics" in card["licence"]
+    assert "ultralytics" in card["licence"] and card["training"]["best_epoch"] == 2
 
 
 def test_the_page_is_what_mlflow_shows_and_keeps(repository):
@@ -64,6 +64,8 @@ def test_the_page_is_what_mlflow_shows_and_keeps(repository):
         "train.epochs 60 -> 3",
         "onnx: 4.00 ms an image",
         "epochs 3, lr 0.1",
+        "kept: epoch 2\n",  # of the two that a classifier keeps the clean one, which is exported
+        "Weights before training: random, none found\n",
     ):
         assert said in text
 

@@ -270,7 +270,8 @@ def test_the_fastest_must_be_faster_on_the_same_hardware(repository, done, refus
     assert "5.00 ms an image is not faster than 5.00 ms" in refused(
         "promote", f"{MODEL}/3", "--to", "fastest", *WHY
     )
-    done("promote", f"{MODEL}/2", "--to", "fastest", *WHY)
+    said = done("promote", f"{MODEL}/2", "--to", "fastest", *WHY)
+    assert "4.00 ms an image in onnx on " in said and f"against 5.00 ms of {MODEL} v1" in said
     assert holders("fastest") == [f"{MODEL}/2"] and entries()[-1]["evidence"]["latency_ms"] == 4.0
     path = kept(2, "export/run.json")
     path.write_text(path.read_text().replace('"cores": ', '"cores": 9'))

@@ -66,7 +66,7 @@ def make_card(catalog: Catalog, version: Version) -> dict[str, Any]:
         "training": {
             "seed": config.get("seed", tags.get("seed")),
             "epochs_run": model.get("epochs_run"),
-            "best_epoch": model.get("best_epoch"),
+            "best_epoch": _kept_epoch(model),
             "scaled": (config.get("profile") or {}).get("scaled") or {},
             "settings": config.get("train") or {},
         },
@@ -92,6 +92,17 @@ def make_card(catalog: Catalog, version: Version) -> dict[str, Any]:
     }
 
 
+def _kept_epoch(model: Mapping[str, Any]) -> int | None:
+    """The epoch of the weights that are exported: a classifier keeps two, and its clean choice is exported."""
+    if "selections" in model:
+        return int(model["selections"]["clean"]["epoch"])
+    return model.get("best_epoch")
+
+
+def _weights(told: Mapping[str, Any]) -> str:
+    return ", ".join(filter(None, map(told.get, ("origin", "detail")))) or "unknown"
+
+
 def metric_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What an evaluation's metrics.json says, as rows of part, name, value, low, high (None without interval), n."""
     return [row for part in _parts(scores) for row in _metric_rows(*part)]
@@ -111,7 +122,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         f" {_count(card['parameters'])} parameters, {_or(card['size_mb'])} MB",
         f"- Exported: {', '.join(f'{name} {size:.1f} MB' for name, size in card['files'].items()) or 'unknown'}",
         f"- Classes: {', '.join(card['classes'] or []) or 'unknown'}",
-        f"- Weights before training: {_or(card['weights'].get('origin'))} {card['weights'].get('detail') or ''}",
+        f"- Weights before training: {_weights(card['weights'])}",
         f"- Licence: {card['licence']}",
         "",
         "## Training",

@@ -74,7 +74,7 @@ def propose(catalog: Catalog, target: Version, alias: str, guards: Guards) -> Pr
     elif alias == "fastest":
         evidence, found = _faster(catalog, target, holder)
         problems += found
-        lines = [", ".join(f"{name}: {value}" for name, value in evidence.items())]
+        lines = _speeds(evidence)
     return Proposal(alias, target, holder, evidence, problems, lines)
 
 
@@ -193,6 +193,15 @@ def _faster(catalog: Catalog, target: Version, holder: Version | None) -> tuple[
     if mine[0] >= theirs[0]:
         return evidence, [f"{mine[0]:.2f} ms an image is not faster than {theirs[0]:.2f} ms of {holder.said}"]
     return evidence, []
+
+
+def _speeds(evidence: Mapping[str, Any]) -> list[str]:
+    if not evidence:
+        return []
+    line = f"{evidence['latency_ms']:.2f} ms an image in {evidence['runtime']} on {evidence['hardware']}"
+    if "reference" in evidence:
+        line += f", against {evidence['reference_latency_ms']:.2f} ms of {evidence['reference']}"
+    return [line]
 
 
 def _speed(catalog: Catalog, version: Version) -> tuple[float, str, str] | None:
