@@ -1,0 +1,46 @@
+"""From which confidence a detector's box is shown: as configured, or as validation says, whatever test would say."""
+
+import dataclasses
+
+import pytest
+
+from assay.config import compose
+from pipelines.detection.scoring import thresholds
+from tests.evaluation.detectors import two_images
+
+
+def config(*more):
+    return compose(["project=infrastructure", "experiment=yolo11s_epoch6", "profile=smoke", *more])
+
+
+@pytest.fixture
+def answers():
+    """The same objects and boxes on val and on test; of cones 0.7 gives the highest F1 (see evaluation tests)."""
+    one = two_images()
+    renamed = {
+        part: getattr(one, part).assign(image="val " + getattr(one, part)["image"])
+        for part in ("boxes", "truth", "images")
+    }
+    renamed["images"] = renamed["images"].assign(split="val")
+    return dataclasses.replace(one, **renamed, classes=("cone", "drum")), one
+
+
+def test_fixed_thresholds_are_the_recipes(answers):
+    found = thresholds(config(), answers[0], "m")
+    assert found == {"rock_toe": 0.15, "slope_drain": 0.25, "toe_drain": 0.15, "vegetation": 0.25}
+
+
+def test_validation_finds_them_and_test_cannot_move_them(answers):
+    import pandas as pd
+
+    val, test = answers
+    asked = config("evaluate.inference.thresholds=validation")
+    alone = thresholds(asked, val, "m")
+    assert alone["cone"] == 0.7 and alone["drum"] == asked.evaluate.inference.confidence
+    worse = test.boxes.assign(score=test.boxes["score"] / 2)
+    both = {
+        "boxes": pd.concat([val.boxes, worse], ignore_index=True),
+        "truth": pd.concat([val.truth, test.truth], ignore_index=True),
+        "images": pd.concat([val.images, test.images], ignore_index=True),
+    }
+    assert thresholds(asked, dataclasses.replace(val, **both), "m") == alone
