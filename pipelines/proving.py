@@ -111,7 +111,7 @@ def prove(
     for split in reversed(splits_of(predictions)):  # test first: val chose the epochs
         matched = {
             name: matched_thresholds(predictions, name, reference, split=split, stated=stated)
-            for name in candidates
+            for name in scores
         }
         points = points_of(reference, candidates, stated=stated, matched=matched)
         parts = {name: found[split] for name, found in scores.items()}

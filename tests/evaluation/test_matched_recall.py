@@ -41,8 +41,9 @@ def matched(candidate, *, reference=REFERENCE, weights=(1, 1, 1, 1), at=0.5):
 def test_by_hand():
     new, found = matched(CANDIDATE)
     assert found.reference_recall == found.candidate_recall == 0.5
-    assert found.reference_false_positives == 3 / 4 and found.candidate_false_positives == 1 / 4
-    assert found.difference.tolist() == [-0.5, -0.5]
+    # the reference's third false positive, at 0.6, is not needed for the two that it finds
+    assert found.reference_false_positives == 2 / 4 and found.candidate_false_positives == 1 / 4
+    assert found.difference.tolist() == [-0.25, -0.25]
     assert found.thresholds == pytest.approx([0.3, 0.3])
     right, wrong = counts_at(new, found.thresholds)  # the reported thresholds do what is said of them
     assert (right.sum(), wrong.sum()) == (2, 1)
@@ -51,7 +52,20 @@ def test_by_hand():
 def test_every_sample_matches_anew():
     """Image 1 away, 0 twice: the reference finds 2 of 4, the candidate's first box alone does too."""
     _, found = matched(CANDIDATE, weights=(2, 0, 1, 1))
-    assert found.difference[1] == pytest.approx(0 - 3 / 4)
+    assert found.difference[1] == pytest.approx(0 - 2 / 4)
+
+
+def test_a_detector_beside_itself_differs_by_nothing():
+    """Also where its own thresholds could be stricter at the same recall, and where two sets of them tell the same."""
+    predictions = random_boxes(60, skill={"new": 0.7, "old": 0.5})
+    images = predictions.images["image"].tolist()
+    model = match(predictions.of("new"), predictions.truth, images, predictions.classes)
+    weights = np.random.default_rng(0).multinomial(60, np.full(60, 1 / 60), size=200)
+    for at in (0.02, 0.25, 0.6):
+        limits = np.full(3, at)
+        found = matched_recall(model, model, limits, limits, [np.ones((1, 60)), weights])
+        assert (found.difference == 0).all() and found.unreached == 0
+        assert found.candidate_false_positives == found.reference_false_positives
 
 
 def test_a_recall_out_of_reach_is_said():

@@ -9,8 +9,9 @@ from assay.evaluation.detection_metrics import counts_at, ratio
 from assay.evaluation.matching import Matches
 
 HOW = (
-    "the candidate's class thresholds are moved together, by one step in log-odds, to the strictest ones at which "
-    "its recall over all classes reaches the reference's at its own thresholds; in every bootstrap sample anew"
+    "the target is the reference's recall over all classes at its own thresholds; each detector's class thresholds are "
+    "moved together, by one step in log-odds, to the strictest ones that still reach it, in every bootstrap sample anew, "
+    "so that a detector beside itself differs by nothing"
 )
 _CELLS = 2_000_000
 _EDGE = 1e-6  # scores and thresholds of 0 and 1 have no log-odds
@@ -18,8 +19,8 @@ _EDGE = 1e-6  # scores and thresholds of 0 and 1 have no log-odds
 
 @dataclass(frozen=True)
 class MatchedRecall:
-    """difference: (1 + draws,) false positives per image, candidate at the matched recall minus reference; +inf
-    in a sample where the candidate has no boxes left to reach the recall, NaN without an object.
+    """difference: (1 + draws,) false positives per image, candidate minus reference, both at the target's recall; +inf
+    in a sample where the candidate has no boxes left to reach it, NaN without an object.
 
     The rest is about the images themselves (the first weights): the candidate's class thresholds (K,) (NaN if
     unreached), recalls over all classes, false positives per image. unreached: share of +inf among the samples.
@@ -34,6 +35,40 @@ class MatchedRecall:
     unreached: float
 
 
+@dataclass(frozen=True)
+class _Boxes:
+    """A detector's boxes, the surest first, (D,) each: by how much in log-odds it passes its class's threshold.
+
+    ends: (E,) places after which the margin changes; boxes of one margin come in together.
+    """
+
+    margin: np.ndarray
+    image: np.ndarray
+    correct: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def of(cls, matches: Matches, thresholds: np.ndarray) -> "_Boxes":
+        margin = _log_odds(matches.score) - _log_odds(thresholds)[matches.label]
+        order = np.argsort(-margin, kind="stable")
+        order = order[~matches.ignored[order, 0]]
+        ends = np.flatnonzero(np.diff(margin[order], append=-np.inf))
+        return cls(margin[order], matches.image[order], matches.correct[order, 0], ends)
+
+    def reach(self, weights: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Found, wrong (+inf: unreached) and the step, (draws,) each, of the strictest that find `target` (draws,)."""
+        drawn = weights[:, self.image]
+        true = np.cumsum(drawn * self.correct, axis=1)[:, self.ends]
+        false = np.cumsum(drawn * ~self.correct, axis=1)[:, self.ends]
+        # before the first box: nothing found, nothing wrong; that is enough where the reference finds nothing
+        true, false = (np.pad(values, ((0, 0), (1, 0))) for values in (true, false))
+        at = (true >= target[:, None]).argmax(axis=1)
+        lines = np.arange(len(weights))
+        reached = true[lines, at] >= target
+        steps = np.concatenate([[np.inf], self.margin[self.ends]])[at]
+        return true[lines, at], np.where(reached, false[lines, at], np.inf), steps
+
+
 def matched_recall(
     candidate: Matches,
     reference: Matches,
@@ -43,45 +78,32 @@ def matched_recall(
 ) -> MatchedRecall:
     """Match recalls as HOW says, at IoU 0.5. thresholds: (K,).
 
+    The reference is moved, too: a threshold that could be stricter at the same recall would be beaten by anything.
+
     weights: chunks of (draws, N); the first row of the first is the images themselves, every weight 1. With one
     threshold for all classes the step is simply another common threshold.
     """
-    margin = _log_odds(candidate.score) - _log_odds(candidate_thresholds)[candidate.label]
-    order = np.argsort(-margin, kind="stable")
-    order = order[~candidate.ignored[order, 0]]
-    sorted_margin = margin[order]
-    ends = np.flatnonzero(np.diff(sorted_margin, append=-np.inf))  # equal margins come in together
-    correct = candidate.correct[order, 0]
-    images = candidate.image[order]
-    right, wrong = (counts.sum(axis=1) for counts in counts_at(reference, reference_thresholds))
-
+    ours, theirs = _Boxes.of(candidate, candidate_thresholds), _Boxes.of(reference, reference_thresholds)
+    right = counts_at(reference, reference_thresholds)[0].sum(axis=1)
     differences, first = [], None
-    step = max(1, _CELLS // max(len(order), 1))
+    step = max(1, _CELLS // max(len(ours.image), len(theirs.image), 1))
     for chunk in weights:
         for start in range(0, len(chunk), step):
             part = chunk[start : start + step]
-            drawn = part[:, images]
-            true = np.cumsum(drawn * correct, axis=1)[:, ends]
-            false = np.cumsum(drawn * ~correct, axis=1)[:, ends]
-            # before the first box: nothing found, nothing wrong; that is enough where the reference finds nothing
-            true, false = (np.pad(values, ((0, 0), (1, 0))) for values in (true, false))
-            target = part @ right
-            at = (true >= target[:, None]).argmax(axis=1)
-            lines = np.arange(len(part))
-            reached = true[lines, at] >= target
-            total, objects = part.sum(axis=1), (part @ candidate.objects).sum(axis=1)
-            rate = np.where(reached, ratio(false[lines, at], total), np.inf)
-            theirs = ratio(part @ wrong, total)
-            difference = np.where(objects > 0, rate - theirs, np.nan)
-            differences.append(difference)
+            target, total = part @ right, part.sum(axis=1)
+            objects = (part @ candidate.objects).sum(axis=1)
+            found, wrong, steps = ours.reach(part, target)
+            rate, reference_rate = (ratio(values, total) for values in (wrong, theirs.reach(part, target)[1]))
+            differences.append(np.where(objects > 0, rate - reference_rate, np.nan))
             if first is None:
-                shift = np.concatenate([[np.inf], sorted_margin[ends]])[at[0]] if reached[0] else np.nan
+                reached = np.isfinite(wrong[0])
+                shift = steps[0] if reached else np.nan
                 first = (
                     _probability(_log_odds(candidate_thresholds) + shift),
                     float(ratio(target, objects)[0]),
-                    float(ratio(true[lines, at], objects)[0]) if reached[0] else float("nan"),
-                    float(theirs[0]),
-                    float(rate[0]) if reached[0] else float("nan"),
+                    float(ratio(found, objects)[0]) if reached else float("nan"),
+                    float(reference_rate[0]),
+                    float(rate[0]) if reached else float("nan"),
                 )
     if first is None:
         raise ValueError("no weights: the first row must be the images themselves")

@@ -1,7 +1,8 @@
 """Did it help, and at what price? One table: false positives at the stated threshold and at the baseline's recall.
 
-A detector that shows less has fewer false positives without having learnt anything. So every candidate stands in the
-table twice: at the confidences of the configuration, and at those at which it finds as much as the baseline does.
+A detector that shows less has fewer false positives without having learnt anything. So every model stands in the
+table twice: at the confidences of the configuration, and at the strictest ones at which it finds as much as the baseline
+does. The baseline, too: a threshold of its own that could be stricter at the same recall would pass for a gain of others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,16 +55,16 @@ def points_of(
     stated: Mapping[str, Mapping[str, float]],
     matched: Mapping[str, Mapping[str, float] | None],
 ) -> list[Operating]:
-    """The reference, then every candidate at both points; at the second only where its recall is reached.
+    """The reference, then every candidate, each at both points; at the second only where the recall is reached.
 
     Args:
         reference: the baseline.
         candidates: the other models.
         stated: model -> class -> confidence of the configuration.
-        matched: candidate -> class -> confidence at the baseline's recall; None where it is never reached.
+        matched: model -> class -> confidence at the baseline's recall; None where it is never reached.
     """
-    points = [Operating(reference, STATED, stated[reference])]
-    for name in candidates:
+    points = []
+    for name in (reference, *candidates):
         points.append(Operating(name, STATED, stated[name]))
         if (limits := matched[name]) is not None:
             points.append(Operating(name, MATCHED, limits))
@@ -104,7 +105,7 @@ def image_rows(
     draws: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """One row per point on the images of a split; the first point is what the others are compared with.
+    """One row per point on the images of a split; the first model is what the others are compared with, at the same.
 
     scores: model -> part "all" of `detection.score`, whose map50 and map50_95 are shown.
     """
@@ -118,14 +119,14 @@ def image_rows(
                 predictions.of(point.model), predictions.truth, names, predictions.classes
             )
     objects = next(iter(found.values())).objects.sum(axis=1)
-    first = _per_image(found[points[0].model], points[0], predictions.classes)[1]
+    counted = [_per_image(found[point.model], point, predictions.classes) for point in points]
+    first = _references(points, [wrong for _, wrong in counted])
     rows = []
-    for point in points:
-        right, wrong = _per_image(found[point.model], point, predictions.classes)
+    for point, (right, wrong) in zip(points, counted, strict=True):
         drawn = _intervals(
             {"rate": (wrong, None), "recall": (right, objects)},
             wrong,
-            first if point is not points[0] else None,
+            first[point.at] if point.model != points[0].model else None,
             groups,
             draws=draws,
             seed=seed,
@@ -165,14 +166,14 @@ def video_rows(
             )
             for point in points
         ]
-        first = counted[0]["alarms"].to_numpy(float)
+        first = _references(points, [table["alarms"].to_numpy(float) for table in counted])
         for point, table in zip(points, counted, strict=True):
             alarms, minutes = table["alarms"].to_numpy(float), table["minutes"].to_numpy(float)
             recordings = table["recording"].to_numpy(str)
             drawn = _intervals(
                 {"rate": (alarms, minutes)},
                 alarms,
-                first if point is not points[0] else None,
+                first[point.at] if point.model != points[0].model else None,
                 recordings,
                 draws=draws,
                 seed=seed,
@@ -195,6 +196,15 @@ def video_rows(
                 }
             )
     return rows
+
+
+def _references(points: Sequence[Operating], wrong: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """at -> what the first model shows there that is wrong: the others at the same are compared with it."""
+    return {
+        point.at: values
+        for point, values in zip(points, wrong, strict=True)
+        if point.model == points[0].model
+    }
 
 
 def proof_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
