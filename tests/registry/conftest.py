@@ -64,14 +64,14 @@ def store_answers(folder, model, wrong, **changes):
 
 
 def store_boxes(folder, model, *, found, extra):
-    """Boxes of a detector that finds the objects `found` and draws `extra` boxes on nothing, surer ones, in each image."""
+    """Boxes of a detector that finds the objects `found` and draws `extra` boxes on nothing, as sure, in each image."""
     images = [(f"{i:02d}.png", "test", "", False, 100, 100) for i in range(40)]
     truth = [(name, "cone", 0, 0, 10, 10, False) for name, *_ in images]
     boxes = []
     for name, hits, wrong in (("model", found, extra), ("baseline", range(0, 40, 2), 2)):
         boxes += [(name, f"{i:02d}.png", "cone", 0, 0, 10, 10, 0.9) for i in hits]
         boxes += [
-            (name, f"{i:02d}.png", "cone", 50, 50 + k, 60, 60 + k, 0.95)
+            (name, f"{i:02d}.png", "cone", 50, 50 + k, 60, 60 + k, 0.9)
             for i in range(40)
             for k in range(wrong)
         ]
