@@ -127,7 +127,8 @@ def publish_folds(name: str, *, build: Path = Path("build"), results: Path = Pat
     kept = [read_json(folder / f"{k}/model/model.json")["best_epoch"] for k in range(len(by_fold))]
     stem = results / name / "-".join([tags["experiment"], tags["profile"], "folds", source.split()[0]])
     command = (
-        f"python -m pipelines.folds project={name} experiment={tags['experiment']} profile={tags['profile']}"
+        f"python -m pipelines.folds project={name} experiment={tags['experiment']} profile={tags['profile']} "
+        f"model.image_size={info['image_size']}"
     )
     text = [f"# {name}: {tags['experiment']} by folds, {tags['profile']} profile, {source} data", ""]
     text += _about(run, [run], f"`{command}`, then `assay publish --folds {name}`")
