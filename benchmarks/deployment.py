@@ -68,14 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gpu = _gpu() if any(set(model.runtimes) & {*GPU} for model in models) else None
         if not gpu and (asked := [word for word in _words(chosen.runtime) if word in GPU]):
             raise UserError(f"--runtime {','.join(asked)}: no NVIDIA GPU is visible here; leave them out")
-        rows = list(measure(models, batches, threads=threads, seconds=chosen.seconds, gpu=gpu))
+        cpu, made, rows = machine["cpu"], made_on(machine, PACKAGES), []
+        name = f"benchmark-{slug(cpu['model'])}-{cpu['cores']}core" + (f"-{slug(gpu)}" if gpu else "")
+        target = RESULTS / f"{name}.csv"
+        for row in measure(models, batches, threads=threads, seconds=chosen.seconds, gpu=gpu):
+            rows.append(row)
+            merge_table(target, [{**row, "gpu": gpu, **made}], COLUMNS, KEY)  # what is killed keeps its rows
     except UserError as error:
         print(f"benchmarks.deployment: {error}", file=sys.stderr)
         return 2
-    cpu = machine["cpu"]
-    name = f"benchmark-{slug(cpu['model'])}-{cpu['cores']}core" + (f"-{slug(gpu)}" if gpu else "")
-    target, made = RESULTS / f"{name}.csv", made_on(machine, PACKAGES)
-    merge_table(target, [{**row, "gpu": gpu, **made} for row in rows], COLUMNS, KEY)
     print(shown(rows))
     print(target)
     return int(any(row.get("failed") for row in rows))
