@@ -31,6 +31,12 @@ def denormals_as_they_were():
         torch.set_flush_denormal(False)
 
 
+@pytest.fixture(autouse=True)
+def main_as_it_was(monkeypatch):
+    """Streamlit's AppTest leaves its page as __main__, which every process that is spawned later would run first."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture
 def assay(monkeypatch, capsys):
     """Call the console script; its exit status, what it printed and what it complained about."""
