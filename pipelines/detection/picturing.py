@@ -165,7 +165,8 @@ def look_at_unmarked(
 ) -> "list[Section]":
     """Count what the model shows on pages that bear no mark; unmarked.csv and .json in `folder`, and their section.
 
-    [] where there are none. Pages on which a reviewer saw something are left out; pages it was taught with stand apart.
+    [] where there are none. Pages on which a reviewer saw something are left out; every page of a document of which it
+    was taught one stands apart.
     """
     import pandas as pd
 
@@ -190,7 +191,8 @@ def look_at_unmarked(
     reviewed = pd.read_csv(build / "hard_examples/examples.csv", keep_default_na=False)
     marked = pages["image"].isin(reviewed.loc[reviewed["use"] != "negative", "image"])
     seen, listed = pages[~marked], trained / "negatives.csv"
-    taught = set(pd.read_csv(listed)["image"]) if listed.is_file() else set()
+    negatives = set(pd.read_csv(listed)["image"]) if listed.is_file() else set()
+    taught = seen["group"].isin(seen.loc[seen["image"].isin(negatives), "group"])
     detector, _ = load_detector(trained)
     answers = ask(
         cfg, detector, (read_image(build / "dataset" / image) for image in seen["image"]), alone=False
@@ -198,7 +200,7 @@ def look_at_unmarked(
     said = track(zip(seen["image"], answers, strict=True), "pages without marks", len(seen))
     counted = count_on_pages(
         rows_of("model", dict(said), detector.classes),
-        seen[["image", "source", "group", "width", "height"]].assign(taught=seen["image"].isin(taught)),
+        seen[["image", "source", "group", "width", "height"]].assign(taught=taught),
         thresholds=thresholds(cfg, plain, "model"),
         rule=GroupingRule(**rule.model_dump()) if rule else None,
     )

@@ -9,7 +9,7 @@ from assay.evaluation.alarms import per_unit
 from assay.evaluation.grouping import GroupingRule, group_table
 from assay.evaluation.sections import Section
 
-TAUGHT, UNSEEN = "taught with", "never taught with"
+TAUGHT, UNSEEN = "of documents it was taught with", "of other documents"
 
 
 def count_on_pages(
@@ -46,7 +46,7 @@ def count_on_pages(
 def rates(counted: pd.DataFrame, classes: Sequence[str]) -> list[dict[str, Any]]:
     """One row for each kind of page and way: how many boxes, and per page with the exact Poisson interval.
 
-    counted: of `count_on_pages`, with a column `taught`: whether training saw the page.
+    counted: of `count_on_pages`, with a column `taught`: whether training saw a page of its document.
     """
     rows = []
     for taught, part in counted.groupby("taught"):
