@@ -48,7 +48,7 @@ repro: env    ## run the whole graph, bring the runs into MLflow, print the resu
 	@assay data
 	@dvc repro --keep-going; code=$$?; assay registry sync || code=2; assay status; exit $$code
 
-sweep: env    ## run a sweep: EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [SET="train.epochs=4"] [JOBS=2] [LAUNCHER=process|joblib|ray|slurm]
+sweep: env    ## run a sweep: EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [SET="train.epochs=4"] [JOBS=2] [LAUNCHER=process|joblib|basic|ray|slurm]
 	@test -n "$(EXP)" || { echo "assay: say which: make sweep EXP=<$$(sed -n 's/^  \([a-z0-9_]*\): {project:.*/\1/p' params.yaml | paste -sd'|')>" >&2; exit 2; }
 	@assay sweep request "$(EXP)" --profile "$(PROFILE)" --seeds "$(SEEDS)" $(foreach change,$(SET),--set "$(change)")
 	@assay data --project "$$(sed -n 's/^  $(EXP): {project: \([a-z]*\).*/\1/p' params.yaml)"

@@ -1,7 +1,7 @@
 """Run a sweep: train and evaluate every job, then compare all pairs with intervals and Holm's correction.
 
     make sweep EXP=convnextv2 [PROFILE=full] [SEEDS=1,2,3] [SET="train.epochs=4"] [JOBS=2]
-                              [LAUNCHER=process|joblib|ray|slurm] [CLUSTER="address=auto cpus=4"]
+                              [LAUNCHER=process|joblib|basic|ray|slurm] [CLUSTER="address=auto cpus=4"]
 
 usage: python -m pipelines.sweep sweep=<name>      (after `dvc repro` has written resolved/sweeps/<name>.yaml)
 
