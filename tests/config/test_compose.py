@@ -105,7 +105,7 @@ def test_every_experiment_file_composes_and_none_is_lost() -> None:
     assert by_project == {
         "cherry": 19,
         "conditions": 11,
-        "documents": 11,
+        "documents": 12,
         "infrastructure": 11,
         "workzone": 23,
     }
