@@ -1,5 +1,6 @@
 import hashlib
 import socket
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -252,6 +253,26 @@ def test_what_ultralytics_reads_is_laid_out(dataset, asked, tmp_path):
     )
     pictures = {path.stem for path in (tmp_path / "data/images/train").iterdir()}
     assert pictures == {"0", "1", "2", "3", "negative_00000"}
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "meta",
+        pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")),
+    ],
+)
+def test_gradients_of_a_checkpoint_go_to_where_the_network_is(device):
+    """A checkpoint is read on the CPU; torch refuses a gradient that lies elsewhere than its parameter."""
+    from assay.training.yolo_trainer import _Trainer
+
+    data = SimpleNamespace(buffer=[])
+    loader = SimpleNamespace(generator=torch.Generator(), reset=lambda: None, dataset=data)
+    network = torch.nn.Linear(2, 1, device=device)
+    trainer = SimpleNamespace(args=SimpleNamespace(seed=0), epoch=3, found_epoch=3, train_loader=loader)
+    trainer.model, trainer.found = network, {"gradients": {"weight": torch.ones(1, 2)}}
+    _Trainer.begin_epoch(trainer)
+    assert network.weight.grad.device == network.weight.device and network.bias.grad is None
 
 
 def test_data_that_cannot_be_trained_on_is_a_users_mistake(dataset, asked):

@@ -168,7 +168,8 @@ class _Trainer(DetectionTrainer):
         self.batch_of_epoch = 0
         if self.found is not None and self.epoch == self.found_epoch:
             for name, parameter in self.model.named_parameters():
-                parameter.grad = self.found["gradients"].get(name)
+                if (gradient := self.found["gradients"].get(name)) is not None:
+                    parameter.grad = gradient.to(parameter.device)  # a checkpoint is read on the CPU
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Ultralytics', with the channels last: a fifth faster on a CPU; a few batches are drawn."""
