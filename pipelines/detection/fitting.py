@@ -182,18 +182,21 @@ def asks_for_negatives(cfg: DetectionConfig) -> bool:
 
 def _negatives(cfg: DetectionConfig, run: Run, images: int) -> "Negatives | None":
     """Reviewed empty pictures as asked for, none of a clip on which false alarms are measured."""
+    from assay.data.classification import read_manifest
     from assay.files import read_json
+    from assay.mining.images import barred
     from assay.training.negatives import read_negatives, share_of
 
     if not asks_for_negatives(cfg):
         return None
-    folder, how = Path(cfg.build) / "hard_examples", cfg.train
+    dataset, folder, how = Path(cfg.build) / "dataset", Path(cfg.build) / "hard_examples", cfg.train
     found = read_negatives(
         folder,
         most=how.hard_negatives,
         share=how.negative_share,
         images=images,
-        held_out=negative_clips(Path(cfg.build) / "dataset"),
+        held_out=negative_clips(dataset),
+        barred=barred(read_manifest(dataset)),
     )
     miner, number = read_json(folder / "report.json")["mined_by"], len(found.pictures)
     run.tag("mined_by", f"{miner['experiment']} ({miner['profile']})")
@@ -218,6 +221,7 @@ def _corrected(
     import pandas as pd
 
     from assay.data.classification import read_manifest
+    from assay.mining.images import barred
     from assay.training.corrected import with_corrected
 
     if not cfg.train.reviewed_boxes:
@@ -227,9 +231,10 @@ def _corrected(
     found = with_corrected(
         rows,
         boxes,
-        pd.read_csv(folder / "examples.csv", keep_default_na=False),
+        pd.read_csv(folder / "examples.csv", keep_default_na=False, dtype={"candidate": str}),
         pictures=folder,
         labelled=manifest.loc[manifest["split"] == "train", "image"].tolist(),
+        barred=barred(manifest),
         classes=cfg.project.classes,
     )
     run.metric("corrected_images", found.replaced)

@@ -64,6 +64,30 @@ def test_what_cannot_be_read_and_the_pool_stay_as_they_are():
     assert found[:3] == entries[:3] and found[3].group
 
 
+def test_a_photo_of_the_pool_joins_a_flight_by_name_or_look_and_changes_none():
+    same = photo(1)
+    own = [
+        item("a.png", "flight 1", content=same),
+        item("b.png", "flight 2", content=same, split="test"),  # a copy joins two flights
+        item("c.png", "flight 3", content=photo(5)),
+    ]
+    pool = [
+        item("p.png", "flight 2", POOL, ()),  # the joined one's name is flight 1
+        item("q.png", "", POOL, (), content=photo(5, shift=1)),
+        item("r.png", "flight 9", POOL, ()),
+    ]
+    assert groups(grouped([*pool, *own], look=0.1)) == [
+        *("flight 1", "flight 3", "flight 9"),
+        *groups(grouped(own, look=0.1)),
+    ]
+    assert groups(grouped([*own, *pool])) == [
+        *("flight 1", "flight 1", "flight 3"),
+        "flight 1",
+        "",
+        "flight 9",
+    ]
+
+
 def world(flights=8, frames=5):
     """Flights of `frames` photos; every second flight has toe drains."""
     return [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.data.detections import detections
-from assay.mining.images import REASONS, minable, rank_images
+from assay.mining.images import REASONS, barred, minable, rank_images
 
 CLASSES = ("drain", "toe")
 A, B, C = (10, 10, 50, 50), (60, 60, 90, 90), (0, 60, 30, 95)
@@ -36,7 +36,7 @@ def manifest(count, **changes):
             "image": f"images/train/{number}.png",
             "split": "train",
             "group": f"g{number}",
-            "sha256": f"{number:064x}",
+            "sha256": f"{number:012x}".ljust(64, "0"),
         }
         for number in range(count)
     ]
@@ -185,6 +185,18 @@ def test_a_flight_is_no_near_duplicate_where_the_manifest_tells_them_apart():
     detector = FakeDetector({k: [(A, "drain", 0.3 + 0.04 * k)] for k in range(4)})
     table = rank(minable(images), detector, truth((0, "drain", A)))
     assert table["image"].str[-5].tolist() == ["3"] and table["group_size"].tolist() == [2]
+
+
+def test_what_is_of_a_flight_held_out_whole_is_not_minable():
+    """Of flight "torn" training has its part, of "whole" none."""
+    images = manifest(
+        5,
+        split=["train", "val", "pool", "test", "pool"],
+        group=["torn", "torn", "torn", "whole", "whole"],
+        alike=[*"abcde"],
+    )
+    assert minable(images)["image"].str[-5].tolist() == ["0", "2"]
+    assert barred(images) == {images["sha256"][k][:12] for k in (1, 3, 4)}
 
 
 def test_no_images_and_no_candidates_are_empty_tables(tmp_path):

@@ -35,6 +35,7 @@ def run(tmp_path, *examples):
         pd.DataFrame(examples),
         pictures=pictures,
         labelled=["images/a", "images/b", "images/left out"],
+        barred={"b" * 12},
         classes=CLASSES,
     )  # fmt: skip
 
@@ -54,6 +55,13 @@ def test_a_picture_of_the_pool_becomes_a_training_image_of_its_own_name_and_size
     assert (new["image"], new["split"]) == ("../hard_examples/images/p.png", "train")
     assert (new["width"], new["height"]) == (64, 48) and found.by_kind == {"model": 1}
     assert found.boxes.iloc[-1][["image", "label", "x2", "height"]].tolist() == [new["image"], "toe", 64, 48]
+
+
+def test_what_another_split_holds_out_does_not_teach_under_any_name(tmp_path):
+    drawn = ("toe", [2, 3, 20, 25])
+    told = [example(image, drawn) | {"candidate": "b" * 12} for image in ("images/train/v", "images/a")]
+    rows, boxes, found = run(tmp_path, *told)
+    assert found.rows.equals(rows) and found.boxes.equals(boxes)
 
 
 def test_validation_images_and_what_was_left_out_stay_as_they_are(tmp_path):

@@ -27,6 +27,12 @@ def test_categories_take_turns_and_what_is_held_out_never_teaches():
     assert len(kept) == 6 and not kept["image"].str.startswith("road/").any()
 
 
+def test_what_another_split_holds_out_never_teaches(tmp_path):
+    examples()[:9].to_csv(tmp_path / "examples.csv", index=False)  # ids of digits alone are no numbers
+    found = read_negatives(tmp_path, most=50, share=None, images=91, barred={f"{k:012x}" for k in range(7)})
+    assert [path.name for path in found.pictures] == ["7.jpg", "8.jpg"]
+
+
 def test_a_model_says_whose_word_it_trusts(tmp_path):
     examples().to_csv(tmp_path / "examples.csv", index=False)
     found = read_negatives(tmp_path, most=50, share=None, images=91)

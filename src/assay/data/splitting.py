@@ -40,18 +40,18 @@ def with_groups(
 
     Together are: images of one flight by their names, photos that look like a flight or each other where names tell
     none (`look_distance` > 0, see `visual_groups.name_by_look`), identical and nearly identical pictures. Images that
-    cannot be read keep what they have: prepare sets them aside. Images of the pool are not touched.
+    cannot be read keep what they have: prepare sets them aside. Images of the pool join the others' groups by name and
+    look, and change none of them.
     """
     entries = list(entries)
-    places = [k for k, entry in enumerate(entries) if isinstance(entry, Item) and entry.split != POOL]
     seen: dict[int, Looked] = {}
-    for k in places:
-        if (looked := _look_at(entries[k])) is not None:
+    for k, entry in enumerate(entries):
+        if isinstance(entry, Item) and (looked := _look_at(entry)) is not None:
             seen[k] = looked
-    known = list(seen)
+    known = [k for k in seen if _item(entries[k]).split != POOL]
     if not known:
         return entries
-    names = [_item(entries[k]).group for k in known]
+    told = names = [_item(entries[k]).group for k in known]
     if look_distance > 0:
         names = name_by_look(names, np.stack([seen[k].look for k in known]), look_distance)
     linked = [pair for same in (names, [seen[k].pixels for k in known]) for pair in _together(same)]
@@ -63,6 +63,14 @@ def with_groups(
     for k, first in zip(known, groups(len(known), linked).tolist(), strict=True):
         item = _item(entries[k])
         entries[k] = replace(item, group=names[first] or _item(entries[known[first]]).source)
+    found = [_item(entries[k]).group for k in known]
+    pool = [k for k in seen if _item(entries[k]).split == POOL]
+    joined = dict(zip(told, found, strict=True)) | {"": ""}
+    names = [*found, *(joined.get(name, name) for name in (_item(entries[k]).group for k in pool))]
+    if look_distance > 0:
+        names = name_by_look(names, np.stack([seen[k].look for k in (*known, *pool)]), look_distance)
+    for k, name in zip(pool, names[len(known) :], strict=True):
+        entries[k] = replace(_item(entries[k]), group=name)
     return entries
 
 

@@ -47,17 +47,30 @@ class _Finding:
 
 
 def minable(manifest: pd.DataFrame) -> pd.DataFrame:
-    """The images that may be mined: of the training set and the pool, and showing nothing that a held-out one shows.
+    """The images that may be mined, and trained on as reviewed: of the training set and the pool.
+
+    None shows what a held-out one shows, or is of a flight, document or recording that is held out whole. Where a
+    published split tears a group, so that training has its part of it, the pool's images of it may be mined, too.
 
     Args:
         manifest: image, split, sha256 and group of every image; where it has a column `alike` (identical and
-            near-duplicate pictures, without the flight or document that joins a whole recording), that one decides.
+            near-duplicate pictures, without the flight or document that joins a whole recording), that one says what
+            shows the same.
     """
-    held_out = manifest["split"].isin(HELD_OUT)
+    held_out, group = manifest["split"].isin(HELD_OUT), manifest["group"]
     alike = _alike(manifest)
     same = alike.isin(alike[held_out]) & (alike != "")
     copies = manifest["sha256"].isin(manifest.loc[held_out, "sha256"])
-    return manifest[~held_out & ~same & ~copies].reset_index(drop=True)
+    whole = group.isin(group[held_out]) & ~group.isin(group[manifest["split"] == "train"]) & (group != "")
+    return manifest[~held_out & ~same & ~copies & ~whole].reset_index(drop=True)
+
+
+def barred(manifest: pd.DataFrame) -> set[str]:
+    """Candidates (first 12 hex digits of the file's hash) of the images that are not `minable`.
+
+    A review made under another split may hold them; training leaves them out.
+    """
+    return set(manifest["sha256"].str[:12]) - set(minable(manifest)["sha256"].str[:12])
 
 
 def _alike(images: pd.DataFrame) -> pd.Series:

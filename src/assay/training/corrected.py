@@ -37,6 +37,7 @@ def with_corrected(
     *,
     pictures: Path,
     labelled: Collection[str],
+    barred: Collection[str],
     classes: Sequence[str],
 ) -> Corrected:
     """Put the drawn boxes of reviewed examples into training data.
@@ -47,12 +48,13 @@ def with_corrected(
         examples: hard_examples/examples.csv; those of use `labelled` count.
         pictures: hard_examples, beside the prepared data set; its images/ holds the examples' pictures.
         labelled: every image of the training split: one that is not in `rows` was left out and stays out.
+        barred: candidates that must not teach, see `assay.mining.images.barred`.
         classes: names; a drawn object of another class is left out.
 
     Returns:
         `rows` and `boxes` with them; val is as it was.
     """
-    drawn = examples[examples["use"] == "labelled"]
+    drawn = examples[(examples["use"] == "labelled") & ~examples["candidate"].isin(barred)]
     own = set(rows.loc[rows["split"] == "train", "image"])
     replaced = drawn[drawn["image"].isin(own)]
     added = drawn[~drawn["image"].isin({*labelled, *rows["image"]})]

@@ -32,22 +32,31 @@ class Negatives:
         }
 
 
-def choose(examples: pd.DataFrame, *, most: int, held_out: Collection[str] = ()) -> pd.DataFrame:
+def choose(
+    examples: pd.DataFrame, *, most: int, held_out: Collection[str] = (), barred: Collection[str] = ()
+) -> pd.DataFrame:
     """The negatives among reviewed examples, at most `most`, evenly over the categories, always the same ones.
 
     Args:
         examples: hard_examples/examples.csv.
         most: so many, or fewer where fewer are there.
         held_out: clips on which false alarms are measured: their frames never teach.
+        barred: candidates that must not teach, see `assay.mining.images.barred`.
     """
-    empty = examples[examples["use"] == "negative"]
+    empty = examples[(examples["use"] == "negative") & ~examples["candidate"].isin(barred)]
     empty = empty[~empty["image"].map(clip_of).isin(held_out)].sort_values("candidate")
     turn = empty.groupby("category").cumcount()
     return empty.loc[turn.sort_values(kind="stable").index[:most]].reset_index(drop=True)
 
 
 def read_negatives(
-    folder: Path, *, most: int, share: float | None, images: int, held_out: Collection[str] = ()
+    folder: Path,
+    *,
+    most: int,
+    share: float | None,
+    images: int,
+    held_out: Collection[str] = (),
+    barred: Collection[str] = (),
 ) -> Negatives:
     """Read the negatives that review kept in `folder`.
 
@@ -57,13 +66,14 @@ def read_negatives(
         share: of all training images, negatives included, 0-1; None: `most` counts.
         images: labelled training images beside them.
         held_out: as in `choose`.
+        barred: as in `choose`.
 
     Raises:
         UserError: a share is asked for that the reviewed negatives do not reach.
     """
-    examples = pd.read_csv(folder / "examples.csv", keep_default_na=False)
+    examples = pd.read_csv(folder / "examples.csv", keep_default_na=False, dtype={"candidate": str})
     wanted = most if share is None else number_for(share, images)
-    rows = choose(examples, most=wanted, held_out=held_out)
+    rows = choose(examples, most=wanted, held_out=held_out, barred=barred)
     if share is not None and len(rows) < wanted:
         raise UserError(
             f"{folder}/examples.csv: {len(rows)} reviewed negatives that may teach; a share of {share:g} of {images} "
