@@ -51,7 +51,7 @@ def service(folder, **settings):
         thread.join(20)
 
 
-def test_a_client_gets_answers_and_one_line_for_what_is_wrong(tmp_path):
+def test_a_client_gets_answers_and_one_line_for_what_is_wrong(tmp_path, monkeypatch):
     with service(tmp_path, token="secret") as url:
         assert about_model(url, token="secret")["version"]
         answer = ask(url, pdf(text), token="secret", pictures=True, drawn="raw", conf=0.15)
@@ -63,6 +63,12 @@ def test_a_client_gets_answers_and_one_line_for_what_is_wrong(tmp_path):
             ask(url, pdf(text))
         with pytest.raises(UserError, match="send a PDF"):
             ask(url, b"nonsense", token="secret")
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # where nobody listens
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.setattr(urllib.request, "_opener", None)  # it remembers what was set
+        assert about_model(f"{url}/", token="secret")["version"]
+        assert ask(f"{url}/", pdf(text), token="secret", pdf=True)["pdf"]
     with pytest.raises(UserError, match="start one: assay serve documents"):
         page(service=url)
     with pytest.raises(UserError, match="expected an address"):
@@ -99,10 +105,11 @@ def test_a_document_dropped_on_the_page(tmp_path):
                 with shown.expect_download() as download:
                     shown.get_by_text("Download JSON").click()
                 told = json.loads(download.value.path().read_text("utf-8"))
-                assert len(told["pages"]) == 2 and "picture" not in told["pages"][0]
+                assert len(told["pages"]) == 2 and "picture" not in told["pages"][0] and "pdf" not in told
                 with shown.expect_download() as download:
                     shown.get_by_text("Download PDF").click()
-                assert download.value.path().read_bytes().startswith(b"%PDF")
+                words = words_of(download.value.path())
+                assert words.count("signature") == 2 and " x2" not in words  # raw, as on the page
                 shown.locator("input[type=file]").set_input_files(tmp_path / "scan.png")
                 expect(metric(shown, "pages")).to_have_text("1", timeout=60_000)
                 with shown.expect_download() as download:  # a picture becomes a PDF of one page
@@ -113,6 +120,13 @@ def test_a_document_dropped_on_the_page(tmp_path):
                 browser.close()
             finally:
                 server.terminate()
+
+
+def words_of(path):
+    import pypdfium2
+
+    with pypdfium2.PdfDocument(path) as document:
+        return document[0].get_textpage().get_text_range()
 
 
 def wait_for(url, seconds=60):

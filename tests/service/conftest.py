@@ -1,6 +1,7 @@
 """The service over a stand-in for a detector."""
 
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -34,12 +35,19 @@ def models_of(folder, given=None):
     return Models(mlruns=folder / "mlruns", exports=[export], load=lambda _: given or model(*MARKS), every=0)
 
 
+def waited_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
 @pytest.fixture
 def serving(tmp_path):
     @contextmanager
     def start(given=None, **settings):
         app = make_app(Settings(dpi=36, **settings), models_of(tmp_path, given))
-        with TestClient(app, raise_server_exceptions=False) as client:
+        with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client:
             yield client
 
     return start

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from assay.data.pages import BadPage
+from assay.documents.drawing import annotated_pdf, picture_as_pdf
+from assay.documents.reading import Asked, read_pages
 from assay.documents.sheets import Limits, Sheet, TooManyPages, sheets
 from assay.service import drawer
 from assay.service.drawer import Drawers
 from tests.documents import conftest as drawn
+from tests.documents.conftest import MARKS, model
 
 SMALL = Limits(dpi=36, pages=4)
 
@@ -39,6 +42,22 @@ def test_pages_are_those_that_are_drawn_here(drawers):
     for one, other in ((there[0], here[0]), (there[2], here[2])):
         assert isinstance(one, Sheet) and one.origin == other.origin
         assert np.array_equal(one.picture, other.picture)
+
+
+def test_a_document_is_written_to_there_as_it_would_be_here(drawers):
+    document, picture = drawn.pdf(drawn.text, drawn.scan), drawn.with_code("x")
+    pages = [read for read, _ in read_pages(model(*MARKS), sheets(document, limits=SMALL), Asked())]
+    given = {"limits": SMALL, "flat": False, "check": lambda: None}
+    for shown in ("grouped", "raw"):
+        assert drawers.pdf(document, pages, shown, **given) == annotated_pdf(document, pages, shown)
+    there = drawers.pdf(drawn.png(picture), pages[:1], "raw", **given)
+    assert there == annotated_pdf(picture_as_pdf(picture, SMALL.dpi), pages[:1], "raw")
+    assert annotated_pdf(document, pages, "raw") != annotated_pdf(document, pages)
+    process = drawers._all[0].process.pid
+    for content, words in ((drawn.locked(), "encrypted"), (drawn.pdf(drawn.text), "can't be written to")):
+        with pytest.raises(BadPage, match=words):  # the last has no second page
+            drawers.pdf(content, pages, "raw", **given)
+    assert drawers._all[0].process.pid == process
 
 
 def test_refusals_come_through_and_the_process_stays(drawers):

@@ -1,14 +1,15 @@
 import base64
 import threading
-import time
 
 import pytest
 
+from assay.data.pages import BadPage
 from assay.documents.reading import Model
 from assay.documents.sheets import Limits, sheets
+from assay.service.drawer import Drawers
 from tests.documents import conftest as drawn
 from tests.documents.conftest import MARKS, Told
-from tests.service.conftest import Slow
+from tests.service.conftest import Slow, waited_for
 
 PDF = {"Content-Type": "application/pdf"}
 
@@ -109,6 +110,86 @@ def test_the_token(serving):
         assert client.get("/health").status_code == 200
 
 
+def test_the_token_is_described_and_its_scheme_may_be_in_any_case(serving):
+    with serving(token="s3cret") as client:
+        assert client.get("/model", headers={"Authorization": "bearer s3cret"}).status_code == 200
+        refused(client.get("/model", headers={"Authorization": "Basic s3cret"}), 401)
+        refused(client.get("/model", headers={"Authorization": "Bearer schlüssel".encode()}), 401)
+        told = client.get("/openapi.json").json()
+        (name,) = told["components"]["securitySchemes"]
+        assert told["components"]["securitySchemes"][name]["scheme"] == "bearer"
+        assert told["paths"]["/v1/documents"]["post"]["security"] == [{name: []}]
+        assert "security" not in told["paths"]["/health"]["get"]
+    with serving() as client:
+        assert "securitySchemes" not in str(client.get("/openapi.json").json())
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "127.0.0.1:8000"}, 200),
+        ({"Host": "LOCALHOST"}, 200),
+        ({"Host": "[::1]:8000"}, 200),
+        ({"Host": "marks.example.org"}, 200),  # the settings name it
+        ({"Host": "evil.example:8000"}, 403),  # its name was pointed to this machine
+        ({"Host": "[::1"}, 403),
+        ({"Host": "localhost:8000", "Origin": "http://localhost:8000"}, 200),
+        ({"Host": "localhost:8000", "Origin": "http://localhost:8502"}, 403),
+        ({"Host": "localhost:8000", "Origin": "https://evil.example"}, 403),
+        ({"Host": "localhost:8000", "Origin": "null"}, 403),
+    ],
+)
+def test_foreign_names_and_pages_of_other_sites_are_refused(serving, headers, status):
+    with serving(hosts=("marks.example.org",)) as client:
+        answer = ask(client, drawn.pdf(drawn.text), headers={**PDF, **headers})
+        assert answer.status_code == status or refused(answer, status)
+        if status == 403:
+            refused(answer, 403, "asked ")
+
+
+def test_a_misspelt_parameter_is_no_default(serving):
+    with serving() as client:
+        for path in ("/v1/documents", "/v1/batch", "/v1/jobs"):
+            refused(ask(client, b"x", path, cnf=0.9), 422, "cnf: no such parameter (did you mean 'conf'?)")
+        refused(client.get("/health", params={"x": 1}), 422, "x: no such parameter")
+        where = ask(client, drawn.pdf(drawn.text), "/v1/jobs").headers["location"]
+        refused(client.get(f"{where}/result", params={"kep": True}), 422, "(did you mean 'keep'?)")
+
+
+def test_the_document_comes_back_with_its_boxes(serving, monkeypatch):
+    content, scan = drawn.pdf(drawn.text), drawn.with_code("x")
+    with serving() as client:
+        assert "pdf" not in ask(client, content).json()
+        raw = pdf_words(ask(client, content, pdf=True, drawn="raw").json())
+        grouped = pdf_words(ask(client, content, pdf=True).json())
+        picture = pdf_words(ask(client, drawn.png(scan), pdf=True).json())
+    assert raw.count("signature") == 2 and "signature 0.90 x2" not in raw
+    assert grouped.count("signature") == 1 and "signature 0.90 x2" in grouped
+    assert "signed by both parties" in grouped and "signature 0.90 x2" in picture
+    monkeypatch.setattr("assay.service.engine._jpeg", lambda _: "x" * 999_999)
+    with serving(max_pictures_mb=1) as client:
+        full = ask(client, content, pdf=True, pictures=True).json()
+    assert full["pages"][0]["picture"] and full["pdf"] is None
+
+    def died(*_, **__):
+        raise BadPage("damaged: it can't be drawn")
+
+    monkeypatch.setattr(Drawers, "pdf", died)
+    with serving() as client:
+        answer = ask(client, content, pdf=True).json()
+    assert answer["pages"][0]["grouped"] and answer["pdf"] is None
+
+
+def pdf_words(answer):
+    import pypdfium2
+
+    document = pypdfium2.PdfDocument(base64.b64decode(answer["pdf"]))
+    try:
+        return document[0].get_textpage().get_text_range()
+    finally:
+        document.close()
+
+
 def test_too_many_at_once_and_too_late(serving):
     slow = Slow(*MARKS)
     with serving(Model(slow, {"sha256": "0" * 64}), concurrency=1, queue=0, seconds=3) as client:
@@ -131,13 +212,6 @@ def test_too_many_at_once_and_too_late(serving):
         slow.gate.set()
         assert waited_for(lambda: client.get("/health").json()["documents"] == 0)
         assert ask(client, drawn.pdf(drawn.text)).status_code == 200
-
-
-def waited_for(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
 
 
 def test_a_job_tells_its_progress_and_is_forgotten_once_fetched(serving):

@@ -4,11 +4,14 @@ import json
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 from assay.errors import UserError
 
 SECONDS = 300  # the service gives up before; this is for one that hangs
+_DIRECTLY = build_opener(
+    ProxyHandler({})
+)  # a document goes to the service and to no proxy of the environment
 
 
 def ask(url: str, content: bytes, *, token: str | None = None, **how: float | str | bool) -> dict[str, Any]:
@@ -19,12 +22,12 @@ def ask(url: str, content: bytes, *, token: str | None = None, **how: float | st
     asked = urlencode(
         {key: str(value).lower() if isinstance(value, bool) else value for key, value in how.items()}
     )
-    return _call(Request(f"{url}/v1/documents?{asked}", content, _headers(token)), url)  # noqa: S310
+    return _call(Request(f"{url.rstrip('/')}/v1/documents?{asked}", content, _headers(token)), url)  # noqa: S310
 
 
 def about_model(url: str, *, token: str | None = None) -> dict[str, Any]:
     """What GET `url`/model says: version, and why this one. Raises UserError as `ask` does."""
-    return _call(Request(f"{url}/model", headers=_headers(token)), url)  # noqa: S310
+    return _call(Request(f"{url.rstrip('/')}/model", headers=_headers(token)), url)  # noqa: S310
 
 
 def _headers(token: str | None) -> dict[str, str]:
@@ -36,7 +39,7 @@ def _call(request: Request, url: str) -> dict[str, Any]:
     if not url.startswith(("http://", "https://")):
         raise UserError(f"{url}: expected an address such as http://127.0.0.1:8000")
     try:
-        with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+        with _DIRECTLY.open(request, timeout=SECONDS) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
     except HTTPError as error:

@@ -6,7 +6,7 @@ import io
 import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from assay.data.drawing import OTHER, draw_captioned, mark_colour
 from assay.data.images import Pixels
 from assay.data.pages import LOCK, open_pdf
 
+Drawn = Literal["grouped", "raw"]
 _IDENTIFIER = re.compile(rb"/ID\[<[0-9A-Fa-f]{32}><[0-9A-Fa-f]{32}>\]")
 _FINE = 16  # device units per px: PDFium takes whole numbers
 
@@ -43,8 +44,8 @@ def draw_page(picture: Pixels, marks: Sequence[Mapping[str, Any]]) -> Pixels:
     )
 
 
-def annotated_pdf(content: bytes, pages: Sequence[Mapping[str, Any]]) -> bytes:
-    """The PDF with the grouped boxes of `pages` (of `reading.read_page`) and captions on its pages.
+def annotated_pdf(content: bytes, pages: Sequence[Mapping[str, Any]], drawn: Drawn = "grouped") -> bytes:
+    """The PDF with the grouped or raw boxes of `pages` (of `reading.read_page`) and captions on its pages.
 
     Page rotation and crop boxes are PDFium's own business: it says where a drawn px lies on the page. The same input
     gives the same bytes.
@@ -53,9 +54,9 @@ def annotated_pdf(content: bytes, pages: Sequence[Mapping[str, Any]]) -> bytes:
         document = open_pdf(content)
         try:
             for read in pages:
-                if "error" not in read and read["grouped"]:
+                if "error" not in read and read[drawn]:
                     page = document[read["page"] - 1]
-                    for mark in read["grouped"]:
+                    for mark in read[drawn]:
                         _mark(document, page, mark, (read["width"], read["height"]))
                     page.gen_content()
                     page.close()

@@ -1,6 +1,6 @@
 """The page of `assay page documents`, run by Streamlit: drop a PDF, see what the service finds in it.
 
-The service does the work; this shows its answer, raw or grouped, and turns it into files to keep.
+The service does the work, and it alone opens the document; this shows its answer, raw or grouped, and lets it be kept.
 """
 
 import base64
@@ -13,10 +13,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from assay.data.pages import BadPage
 from assay.documents.client import about_model, ask
-from assay.documents.drawing import annotated_pdf, picture_as_pdf
-from assay.documents.sheets import DPI, Limits, is_pdf, sheets
 from assay.errors import UserError
 
 SERVICE, TOKEN = sys.argv[1], os.environ.get("ASSAY_SERVICE_TOKEN")
@@ -25,7 +22,9 @@ KINDS = ["pdf", "png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"]
 
 @st.cache_data(show_spinner="reading the document", max_entries=8)
 def _answer(content: bytes, model: str, **how: float | str | bool) -> dict[str, Any]:
-    return ask(SERVICE, content, token=TOKEN, pictures=True, **how)  # another model is another answer
+    return ask(
+        SERVICE, content, token=TOKEN, pictures=True, pdf=True, **how
+    )  # another model is another answer
 
 
 def _settings() -> tuple[str, dict[str, float | str | bool]]:
@@ -82,38 +81,27 @@ def _summary(answer: dict[str, Any], marks: pd.DataFrame) -> None:
             st.warning(f"page {page['page']}: {page['error']}")
 
 
-def _keep(name: str, content: bytes, answer: dict[str, Any], *, flat: bool) -> None:
+def _keep(name: str, answer: dict[str, Any]) -> None:
     bare = {
-        **answer,
+        **{key: value for key, value in answer.items() if key != "pdf"},
         "pages": [{k: v for k, v in page.items() if k != "picture"} for page in answer["pages"]],
     }
     left, right = st.columns(2)
     text = json.dumps(bare, indent=1, ensure_ascii=False)
     left.download_button("Download JSON", text, f"{name}.json", "application/json", width="stretch")
-    try:
-        marked = annotated_pdf(_as_pdf(content, flat=flat), answer["pages"])
-    except (BadPage, OSError, ValueError):
-        right.caption("its pages can be shown, but not written to")
-    else:
+    if answer["pdf"]:
+        marked = base64.b64decode(answer["pdf"])
         right.download_button(
             "Download PDF", marked, f"{name}_annotated.pdf", "application/pdf", width="stretch"
         )
+    else:
+        right.caption("its pages can be shown, but not written to, or it is too long for that")
 
 
-def _as_pdf(content: bytes, *, flat: bool) -> bytes:
-    """A PDF as it is; a picture as a PDF of one page, as the service saw it."""
-    if is_pdf(content):
-        return content
-    (sheet,) = sheets(content, limits=Limits(), flat=flat)
-    if isinstance(sheet, BadPage):
-        raise sheet
-    return picture_as_pdf(sheet.picture, DPI)
-
-
-def _show(name: str, content: bytes, shown: str, answer: dict[str, Any], *, flat: bool) -> None:
+def _show(name: str, shown: str, answer: dict[str, Any]) -> None:
     marks = _marks(answer["pages"], shown)
     _summary(answer, marks)
-    _keep(name, content, answer, flat=flat)
+    _keep(name, answer)
     st.dataframe(marks, width="stretch", hide_index=True)
     for page in answer["pages"]:
         if page.get("picture"):
@@ -149,7 +137,7 @@ def main() -> None:
     except UserError as error:
         st.error(str(error))
         return
-    _show(given.name.rsplit(".", 1)[0], content, shown, answer, flat=bool(how["flatten"]))
+    _show(given.name.rsplit(".", 1)[0], shown, answer)
 
 
 main()

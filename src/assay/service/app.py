@@ -1,5 +1,6 @@
 """The HTTP side: routes, and who may use them."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -8,10 +9,14 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from assay.config.messages import nearest
+from assay.documents.drawing import Drawn
 from assay.documents.reading import Asked, Codes
 from assay.evaluation.grouping import GroupingRule
-from assay.service.engine import Drawn, Engine, Wanted
+from assay.service.doors import Doors
+from assay.service.engine import Engine, Wanted
 from assay.service.jobs import Jobs
 from assay.service.models import Models
 from assay.service.page import described
@@ -23,9 +28,10 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": words, "content": {MEDIA_TYPE: {}}}
     for status, words in {
         401: "the token is missing or wrong",
+        403: "asked for by a foreign name, or by a page of another site",
         413: "too many bytes, pages, pixels or files",
         415: "neither a PDF nor a picture",
-        422: "damaged, truncated or encrypted, or a parameter out of range",
+        422: "damaged, truncated or encrypted, or a parameter unknown or out of range",
         429: "too many at once",
         503: "late, or no model",
     }.items()
@@ -41,15 +47,28 @@ def wanted(
     pictures: Annotated[
         bool, Query(description="every page drawn, as base64 JPEG; null where there is no room")
     ] = False,
-    drawn: Annotated[Drawn, Query(description="which boxes are drawn on the pictures")] = "grouped",
+    pdf: Annotated[
+        bool, Query(description="the document with the boxes in it, as base64 PDF; null where it can't be")
+    ] = False,
+    drawn: Annotated[Drawn, Query(description="which boxes are drawn in pictures and PDF")] = "grouped",
     flatten: Annotated[bool, Query(description="cut the page out of a photo of it")] = False,
 ) -> Wanted:
     """How documents are read: the parameters every upload has."""
     rule = GroupingRule(distance=group_dist, iou=group_iou)
-    return Wanted(Asked(confidence=conf, rule=rule, codes=codes), pictures, drawn, flatten)
+    return Wanted(Asked(confidence=conf, rule=rule, codes=codes), pictures, pdf, drawn, flatten)
 
 
 _Wanted = Annotated[Wanted, Depends(wanted)]
+_Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+
+
+def only_known(request: Request) -> None:
+    """Refuse parameters that the route's description does not have. Raises Problem 422."""
+    route = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    known = [given["name"] for given in route.get("parameters", []) if given["in"] == "query"]
+    for name in request.query_params:
+        if name not in known:
+            raise Problem(422, f"{name[:50]}: no such parameter{nearest(name, known) if known else ''}")
 
 
 def make_app(settings: Settings, models: Models, *, warm: bool = False) -> FastAPI:
@@ -64,13 +83,15 @@ def make_app(settings: Settings, models: Models, *, warm: bool = False) -> FastA
     async def life(_: FastAPI) -> AsyncIterator[None]:
         if warm:
             engine.drawers.start()
+        forgetting = asyncio.create_task(jobs.tidy())
         yield
+        forgetting.cancel()
         jobs.close()
         engine.close()
 
-    def allowed(request: Request) -> None:
-        given = request.headers.get("authorization", "").encode()
-        if settings.token and not secrets.compare_digest(given, f"Bearer {settings.token}".encode()):
+    def allowed(bearer: _Bearer) -> None:
+        given = bearer.credentials if bearer else ""
+        if not secrets.compare_digest(given.encode(), settings.token.encode()):
             raise Problem(401, "say who you are: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
 
     app = FastAPI(
@@ -79,11 +100,13 @@ def make_app(settings: Settings, models: Models, *, warm: bool = False) -> FastA
         docs_url=None,
         redoc_url=None,
         lifespan=life,
+        dependencies=[Depends(only_known)],
         responses=_PROBLEMS,
     )
     app.add_middleware(BodyLimit, limit=settings.max_upload_mb * 1_000_000)
+    app.add_middleware(Doors, names=settings.hosts)
     install(app)
-    guarded: dict[str, Any] = {"dependencies": [Depends(allowed)]}
+    guarded: dict[str, Any] = {"dependencies": [Depends(allowed)] if settings.token else []}
 
     @app.get("/health")
     def health() -> dict[str, Any]:
@@ -113,8 +136,9 @@ def make_app(settings: Settings, models: Models, *, warm: bool = False) -> FastA
     async def documents(request: Request, how: _Wanted) -> dict[str, Any]:
         """Read one PDF or picture: grouped and raw boxes by page, codes, summary, timings, model version."""
         deadline = time.monotonic() + settings.seconds
-        (content,) = await uploaded(request, most=1, deadline=deadline)
-        return await engine.read(content, how, deadline)
+        with engine.place():
+            (content,) = await uploaded(request, most=1, deadline=deadline)
+            return await engine.read(content, how, deadline)
 
     @app.post("/v1/batch", openapi_extra=SCHEMA, **guarded)
     async def batch(request: Request, how: _Wanted) -> dict[str, Any]:
@@ -122,12 +146,14 @@ def make_app(settings: Settings, models: Models, *, warm: bool = False) -> FastA
         deadline = time.monotonic() + settings.seconds
         answers: list[dict[str, Any]] = []
         drawn = 0
-        for content in await uploaded(request, most=settings.max_files, deadline=deadline):
-            try:
-                answers.append(answer := await engine.read(content, how, deadline, drawn=drawn))
-                drawn += sum(len(page.get("picture") or "") for page in answer["pages"])
-            except Problem as problem:
-                answers.append({"problem": problem.body()})
+        with engine.place():
+            for content in await uploaded(request, most=settings.max_files, deadline=deadline):
+                try:
+                    answers.append(answer := await engine.read(content, how, deadline, drawn=drawn))
+                    drawn += sum(len(page.get("picture") or "") for page in answer["pages"])
+                    drawn += len(answer.get("pdf") or "")
+                except Problem as problem:
+                    answers.append({"problem": problem.body()})
         return {"documents": answers}
 
     _add_jobs(app, jobs, settings, guarded)
@@ -139,8 +165,9 @@ def _add_jobs(app: FastAPI, jobs: Jobs, settings: Settings, guarded: dict[str, A
     async def begin(request: Request, response: Response, how: _Wanted) -> dict[str, Any]:
         """Begin a long document; Location says where to ask."""
         deadline = time.monotonic() + settings.seconds
-        (content,) = await uploaded(request, most=1, deadline=deadline)
-        told = jobs.begin(content, how)
+        with jobs.place() as name:
+            (content,) = await uploaded(request, most=1, deadline=deadline)
+            told = jobs.begin(name, content, how)
         response.headers["Location"] = f"/v1/jobs/{told['id']}"
         return told
 

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
+CONNECTIONS = 256  # at once; the next one gets uvicorn's own 503
+
 
 def serve(
     what: Annotated[Literal["documents"], typer.Argument(help="What is served.")],
@@ -31,5 +33,6 @@ def serve(
         log_level="warning",
         server_header=False,
         timeout_keep_alive=5,
+        limit_concurrency=CONNECTIONS,
         h11_max_incomplete_event_size=64_000,
     )

@@ -1,4 +1,4 @@
-"""Pages are drawn in processes of their own: what a foreign file does to PDFium or Pillow, it does to one of those.
+"""Files are opened in processes of their own: what a foreign one does to PDFium or Pillow, it does to one of those.
 
 A drawer that crashes, hangs or needs too much memory is killed and the next document gets a new one; its own document is
 refused. A drawer draws one page ahead of its reader: the next one waits in the pipe.
@@ -7,13 +7,14 @@ refused. A drawer draws one page ahead of its reader: the next one waits in the 
 import multiprocessing
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
 from assay.data.pages import BadPage
-from assay.documents.sheets import Limits, Sheet, TooManyPages, page_count, sheets
+from assay.documents.drawing import Drawn, annotated_pdf, picture_as_pdf
+from assay.documents.sheets import Limits, Sheet, TooManyPages, is_pdf, page_count, sheets
 
 _POLL = 0.1  # seconds
 
@@ -57,6 +58,33 @@ class Drawers:
         check: called several times a second while a page is awaited; what it raises ends the drawing. counted: called
         with the number of pages before the first.
         """
+        yield from self._ask((content, limits, flat), check, counted)
+
+    def pdf(
+        self,
+        content: bytes,
+        pages: Sequence[Mapping[str, Any]],
+        drawn: Drawn,
+        *,
+        limits: Limits,
+        flat: bool,
+        check: Callable[[], None],
+    ) -> bytes:
+        """As `assay.documents.drawing.annotated_pdf`, from another process; a picture becomes a PDF of one page.
+
+        pages, drawn: of `annotated_pdf`; limits, flat: with which the pages were drawn; check: of `pages`. Raises BadPage
+        for a document that can't be written to.
+        """
+        bare = [{key: page[key] for key in page if key != "picture"} for page in pages]
+        (written,) = self._ask((content, limits, flat, bare, drawn), check)
+        return bytes(written)
+
+    def _ask(
+        self,
+        request: tuple[Any, ...],
+        check: Callable[[], None],
+        counted: Callable[[int], None] = lambda _: None,
+    ) -> Iterator[Any]:
         while True:
             try:
                 drawer = self._idle.get(timeout=_POLL)
@@ -64,7 +92,7 @@ class Drawers:
             except queue.Empty:
                 check()
         try:
-            yield from drawer.pages(content, limits, flat, check, counted)
+            yield from drawer.answers(request, check, counted)
         finally:
             self._idle.put(drawer)
 
@@ -102,23 +130,18 @@ class _Drawer:
                 raise BadPage("can't be drawn: the drawing process does not start")
         return self.line
 
-    def pages(
-        self,
-        content: bytes,
-        limits: Limits,
-        flat: bool,
-        check: Callable[[], None],
-        counted: Callable[[int], None],
-    ) -> Iterator[Sheet | BadPage]:
+    def answers(
+        self, request: tuple[Any, ...], check: Callable[[], None], counted: Callable[[int], None]
+    ) -> Iterator[Any]:
         line, finished = self.started(), False
         try:
-            line.send((content, limits, flat))
+            line.send(request)
             while True:
                 kind, value = self._answer(line, check)
                 finished = kind in ("end", "refused", "too many")
                 if kind == "count":
                     counted(value)
-                elif kind == "sheet":
+                elif kind in ("sheet", "pdf"):
                     yield value
                 elif kind == "bad":
                     yield BadPage(*value)
@@ -156,18 +179,23 @@ def _serve(line: Connection, memory_mb: int) -> None:
     line.send("ready")
     with suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
-            line.send(_draw(line, *line.recv()))
+            line.send(_answer(line, *line.recv()))
 
 
-def _draw(line: Connection, content: bytes, limits: Limits, flat: bool) -> tuple[str, Any]:
-    """Send the pages; returns how it ended."""
+def _answer(line: Connection, content: bytes, limits: Limits, flat: bool, *marks: Any) -> tuple[str, Any]:
+    """Send the pages, or with marks the PDF that has them; returns how it ended."""
     try:
-        count = page_count(content)
-        if limits.pages is not None and count > limits.pages:
-            return "too many", (count, limits.pages)
-        line.send(("count", count))
-        for page in sheets(content, limits=limits, flat=flat):
-            line.send(("bad", (page.reason, page.number)) if isinstance(page, BadPage) else ("sheet", page))
+        if marks:
+            line.send(("pdf", _pdf(content, limits, flat, *marks)))
+        else:
+            count = page_count(content)
+            if limits.pages is not None and count > limits.pages:
+                return "too many", (count, limits.pages)
+            line.send(("count", count))
+            for page in sheets(content, limits=limits, flat=flat):
+                line.send(
+                    ("bad", (page.reason, page.number)) if isinstance(page, BadPage) else ("sheet", page)
+                )
     except BadPage as error:
         return "refused", error.reason
     except TooManyPages as error:
@@ -175,3 +203,17 @@ def _draw(line: Connection, content: bytes, limits: Limits, flat: bool) -> tuple
     except MemoryError:
         return "refused", "too large: it takes too much memory"
     return "end", None
+
+
+def _pdf(
+    content: bytes, limits: Limits, flat: bool, pages: Sequence[Mapping[str, Any]], drawn: Drawn
+) -> bytes:
+    try:
+        if not is_pdf(content):
+            (sheet,) = sheets(content, limits=limits, flat=flat)
+            if isinstance(sheet, BadPage):
+                raise sheet
+            content = picture_as_pdf(sheet.picture, limits.dpi)
+        return annotated_pdf(content, pages, drawn)
+    except (OSError, ValueError, RuntimeError) as error:  # pypdfium2's own error is a RuntimeError
+        raise BadPage(f"can't be written to ({error})") from error

@@ -5,13 +5,15 @@ import base64
 import io
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 from assay.data.pages import BadPage
-from assay.documents.drawing import draw_page
+from assay.documents.drawing import Drawn, draw_page
 from assay.documents.reading import Asked, read_pages
 from assay.documents.sheets import Limits, TooManyPages
 from assay.documents.summary import summarise_document
@@ -20,7 +22,6 @@ from assay.service.models import Models
 from assay.service.problems import Problem
 from assay.service.settings import Settings
 
-Drawn = Literal["grouped", "raw"]
 _NO_DOCUMENT = ("not an image", "not a PDF", "empty file")
 _BUSY = {"Retry-After": "2"}
 
@@ -29,11 +30,13 @@ _BUSY = {"Retry-After": "2"}
 class Wanted:
     """How a document is to be read.
 
-    pictures: every page comes drawn too. drawn: with which boxes. flat: cut the page out of a photo of it.
+    pictures: every page comes drawn too. pdf: so does the document. drawn: with which boxes. flat: cut the page out of a
+    photo of it.
     """
 
     asked: Asked
     pictures: bool = False
+    pdf: bool = False
     drawn: Drawn = "grouped"
     flat: bool = False
 
@@ -57,8 +60,20 @@ class Engine:
 
     @property
     def inside(self) -> int:
-        """Documents being read or waiting for it, also those nobody waits for any more."""
+        """Requests in work, from before their upload on, and documents still being read that nobody waits for."""
         return self._inside
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Room for one request; ask for it before its upload is read. Raises Problem 429 where too many are inside."""
+        with self._lock:
+            if self._inside >= self.settings.concurrency + self.settings.queue:
+                raise Problem(429, "too many documents at once; try again in a moment", _BUSY)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            self._left()
 
     def close(self) -> None:
         """Let go of everything that waits, and end what is being drawn."""
@@ -68,24 +83,19 @@ class Engine:
     async def read(
         self, content: bytes, wanted: Wanted, deadline: float, *, drawn: int = 0
     ) -> dict[str, Any]:
-        """The answer for one document.
+        """The answer for one document, asked for inside `place`.
 
-        deadline: of `time.monotonic`. A reader that is late goes on to the end of its page, and its place is taken until
+        deadline: of `time.monotonic`. A reader that is late goes on to the end of its page, and a place is taken until
         then: no more than `concurrency` pages are ever in work. drawn: see `look`.
 
         Raises:
-            Problem: 413, 415, 422 for the document, 429 where too many wait, 503 when it is late or without a model.
+            Problem: 413, 415, 422 for the document, 503 when it is late or without a model.
         """
-        with self._lock:
-            if self._inside >= self.settings.concurrency + self.settings.queue:
-                raise Problem(429, "too many documents at once; try again in a moment", _BUSY)
-            self._inside += 1
         stop = threading.Event()
         late = Problem(
             503, f"not done within {self.settings.seconds} s; use job mode for long documents", _BUSY
         )
         task: Future[dict[str, Any]] = self.pool.submit(self._read, content, wanted, stop, deadline, drawn)
-        task.add_done_callback(self._left)
         answer = asyncio.wrap_future(task)
         answer.add_done_callback(
             lambda done: done.cancelled() or done.exception()
@@ -100,8 +110,11 @@ class Engine:
         finally:
             stop.set()
             task.cancel()
+            with self._lock:
+                self._inside += 1
+            task.add_done_callback(self._left)  # at once, unless it goes on though nobody waits
 
-    def _left(self, _: Any) -> None:
+    def _left(self, _: Any = None) -> None:
         with self._lock:
             self._inside -= 1
 
@@ -128,7 +141,7 @@ class Engine:
         """The answer for one document of at most so many pages.
 
         tick: called with how many pages are done, after each and while one is awaited; what it raises ends the reading.
-        counted: called with how many there are. drawn: bytes of drawn pages that the answer holds already.
+        counted: called with how many there are. drawn: bytes of drawn pages and PDFs that the answer holds already.
         """
         chosen = self.models.current()
         if chosen is None:
@@ -161,12 +174,21 @@ class Engine:
         summary = summarise_document(found)
         if len(summary["failed_pages"]) == len(found):
             raise _refusal(found[0]["error"])
-        return {
+        answer: dict[str, Any] = {
             "model": {"version": chosen.version, "chosen": chosen.why},
             "pages": found,
             "summary": summary,
-            "milliseconds": round(1000 * (time.perf_counter() - start), 1),
         }
+        if wanted.pdf:
+            check = partial(tick, len(found))
+            try:
+                pdf = self.drawers.pdf(
+                    content, found, wanted.drawn, limits=limits, flat=wanted.flat, check=check
+                )
+            except BadPage:
+                pdf = b""
+            answer["pdf"] = _text(pdf) if 0 < len(pdf) * 4 / 3 <= room else None
+        return answer | {"milliseconds": round(1000 * (time.perf_counter() - start), 1)}
 
 
 def _refusal(reason: str) -> Problem:
@@ -187,4 +209,8 @@ def _jpeg(picture: Any) -> str:
 
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "JPEG", quality=80)
-    return base64.b64encode(stream.getvalue()).decode("ascii")
+    return _text(stream.getvalue())
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

@@ -1,10 +1,13 @@
 """Long documents: begun now, asked about later, fetched once. They live in memory only."""
 
+import asyncio
 import logging
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,8 +19,9 @@ _LOG = logging.getLogger("assay.service")
 
 @dataclass
 class Job:
-    """One long document. ended: `time.monotonic` when it was."""
+    """One long document. content: until it is in work or dropped. ended: `time.monotonic` when it was."""
 
+    content: bytes = b""
     pages: int | None = None  # not known before it is opened
     status: Literal["waiting", "running", "done", "failed"] = "waiting"
     pages_done: int = 0
@@ -43,7 +47,6 @@ class Jobs:
 
     def count(self) -> int:
         """Jobs waiting, running, or finished and not fetched yet."""
-        self._forget_old()
         return len(self._jobs)
 
     def close(self) -> None:
@@ -53,16 +56,28 @@ class Jobs:
                 job.stop.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def begin(self, content: bytes, wanted: Wanted) -> dict[str, Any]:
-        """Take a document. Raises Problem 429: too many jobs. What is wrong with it is told by `about` and `fetch`."""
-        settings = self.engine.settings
-        self._forget_old()
+    @contextmanager
+    def place(self) -> Iterator[str]:
+        """The name of a new job, given before its upload; what is raised inside gives its place back.
+
+        Raises Problem 429: too many jobs.
+        """
+        name = secrets.token_urlsafe(18)
         with self._lock:
-            if len(self._jobs) >= settings.jobs:
+            if len(self._jobs) >= self.engine.settings.jobs:
                 raise Problem(429, "too many jobs; fetch or delete some first", {"Retry-After": "10"})
-            name, job = secrets.token_urlsafe(18), Job()
-            self._jobs[name] = job
-        self._pool.submit(self._work, job, content, wanted)
+            self._jobs[name] = Job()
+        try:
+            yield name
+        except BaseException:
+            self.drop(name)
+            raise
+
+    def begin(self, name: str, content: bytes, wanted: Wanted) -> dict[str, Any]:
+        """Take the document of a job that has its place. What is wrong with it is told by `about` and `fetch`."""
+        job = self._job(name)
+        job.content = content
+        self._pool.submit(self._work, job, wanted)
         return job.said(name)
 
     def about(self, name: str) -> dict[str, Any]:
@@ -87,28 +102,37 @@ class Jobs:
         """Stop and forget a job. Raises Problem 404."""
         job = self._job(name)
         job.stop.set()
+        job.content = b""  # the job itself may wait in the pool for long
         with self._lock:
             self._jobs.pop(name, None)
 
     def _job(self, name: str) -> Job:
-        self._forget_old()
         job = self._jobs.get(name)
         if job is None:
             raise Problem(404, "no such job; results are forgotten once fetched, or after a while")
         return job
 
-    def _forget_old(self) -> None:
-        oldest = time.monotonic() - self.engine.settings.keep_seconds
-        with self._lock:
-            self._jobs = {
-                name: job for name, job in self._jobs.items() if not job.ended or job.ended > oldest
-            }
+    async def tidy(self) -> None:
+        """Forget, every second and without end, what is finished and was not fetched for `keep_seconds`."""
+        while True:
+            oldest = time.monotonic() - self.engine.settings.keep_seconds
+            with self._lock:
+                self._jobs = {
+                    name: job for name, job in self._jobs.items() if not job.ended or job.ended > oldest
+                }
+            await asyncio.sleep(1)
 
-    def _work(self, job: Job, content: bytes, wanted: Wanted) -> None:
+    def _work(self, job: Job, wanted: Wanted) -> None:
+        settings = self.engine.settings
+        content, job.content = job.content, b""
+        end = time.monotonic() + settings.job_seconds
+
         def tick(done: int) -> None:
             job.pages_done = done
             if job.stop.is_set():
                 raise Stop
+            if time.monotonic() > end:
+                raise Problem(503, f"not done within {settings.job_seconds} s; send the document in parts")
 
         try:
             tick(0)
@@ -116,7 +140,7 @@ class Jobs:
             job.result = self.engine.look(
                 content,
                 wanted,
-                self.engine.settings.max_job_pages,
+                settings.max_job_pages,
                 tick,
                 lambda pages: setattr(job, "pages", pages),
             )
