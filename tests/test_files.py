@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from assay.files import atomic_write, fresh_folder, read_json, sha256_file, write_json
+from assay.errors import UserError
+from assay.files import atomic_write, check_writable, fresh_folder, read_json, sha256_file, write_json
 
 WRITER = """
 import sys
@@ -73,6 +74,30 @@ def test_a_full_disk_is_said_of_the_file_that_was_wanted(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert caught.value.filename == str(path)
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_somebody_elses_stays(tmp_path):
+    kept = tmp_path / "out/precious.txt"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    for path in (kept, kept.parent):
+        with pytest.raises(UserError, match="name a"), fresh_folder(path, holding="mark"):
+            pass
+    assert kept.read_text() == "mine" and list(tmp_path.iterdir()) == [kept.parent]
+    (kept.parent / "mark").touch()
+    with fresh_folder(kept.parent, holding="mark") as fresh:
+        (fresh / "mark").touch()
+    with fresh_folder(tmp_path / "[new]", holding="mark"):
+        pass
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["[new]", "mark", "out"]
+
+
+def test_where_nothing_can_be_written_is_said_of_the_option(tmp_path):
+    check_writable(tmp_path / "new/folder", "--output")
+    assert list((tmp_path / "new/folder").iterdir()) == []
+    for folder in (Path("/proc/x"), Path(__file__)):
+        with pytest.raises(UserError, match=f"--output {folder}: "):
+            check_writable(folder, "--output")
 
 
 def test_a_folder_is_replaced_whole(tmp_path):

@@ -7,8 +7,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
+
+from assay.errors import UserError
 
 
 @contextmanager
@@ -34,15 +37,27 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def fresh_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path` that takes its place (contents and all) when the block ends well."""
+def fresh_folder(path: Path, holding: str = "") -> Iterator[Path]:
+    """Yield an empty folder beside `path` that takes its place (contents and all) when the block ends well.
+
+    holding: a file that is in all that is written here: a folder without it is somebody's own. For a `path` that a person
+    names.
+
+    Raises UserError where a file lies, or a folder that holds something, but not that.
+    """
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path}: is a file; name a folder, or move it away")
+    if holding and path.is_dir() and any(path.iterdir()) and not (path / holding).is_file():
+        raise UserError(
+            f"{path}: holds something else (no {holding}) and would be replaced; name another folder"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
-    for old in path.parent.glob(f".{path.name}.*.old"):  # killed between the two renames below
+    for old in path.parent.glob(f".{escape(path.name)}.*.old"):  # killed between the two renames below
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
         else:
             os.replace(old, path)
-    for stale in path.parent.glob(f".{path.name}.*.partial"):  # what a killed process left behind
+    for stale in path.parent.glob(f".{escape(path.name)}.*.partial"):  # what a killed process left behind
         shutil.rmtree(stale, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
     os.chmod(temporary, 0o777 & ~_umask())
@@ -58,6 +73,19 @@ def fresh_folder(path: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """Make the folder that a person named by `option`. Raises UserError if nothing can be written there."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{option} {folder}: is a file; name a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(
+            f"{option} {folder}: can't be written to ({error.strerror}); name another folder"
+        ) from error
 
 
 def write_json(path: Path, value: Any) -> None:

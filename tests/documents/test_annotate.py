@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from assay.documents.annotate import How, annotate, sources_of
+from assay.documents.annotate import How, annotate
 from assay.documents.crew import Crew, members
 from assay.documents.reading import Asked
 from assay.documents.sheets import Limits
+from assay.documents.sources import sources_of
 from assay.errors import UserError
 from tests.documents import conftest as drawn
 from tests.documents.conftest import MARKS, model
@@ -85,30 +86,96 @@ def test_what_is_finished_is_skipped_until_file_or_settings_change(folder, tmp_p
     assert not (output / "a.pdf/pages/p002.jpg").exists() and not (output / "problems.csv").exists()
 
 
-def test_names_below_folders_and_twins(folder, tmp_path):
-    twin = tmp_path / "a.pdf"
-    twin.write_bytes(b"")
-    assert list(sources_of([folder / "a.pdf", twin, folder / "below"])) == ["a.pdf", "a.pdf-2", "b.png"]
-
-
 def test_results_are_no_sources(folder):
     output = folder / "below/out"
     annotate(sources_of([folder], output), output, crew(how()))
     assert list(sources_of([folder], output)) == ["a.pdf", "below__b.png", "locked.pdf"]
 
 
+def test_a_source_is_never_replaced_by_its_result(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    content = Path("a.pdf").read_bytes()
+    for sources, output in ((["a.pdf"], "."), (["below"], "below"), (["a.pdf", "locked.pdf"], "below/..")):
+        paths = [Path(one) for one in sources]
+        with pytest.raises(UserError, match="would be replaced by its result"):
+            annotate(sources_of(paths), Path(output), crew(how()))
+    (tmp_path / "out/a.pdf/pages").mkdir(parents=True)
+    kept = tmp_path / "out/a.pdf/pages/p001.jpg"
+    kept.write_bytes(drawn.png(drawn.with_code("x")))
+    with pytest.raises(UserError, match=r"p001\.jpg: would be replaced by its result"):
+        annotate(sources_of([Path("a.pdf"), kept]), tmp_path / "out", crew(how()))
+    assert Path("a.pdf").read_bytes() == content and kept.is_file()
+
+
+def test_what_somebody_else_put_there_stays(folder, tmp_path):
+    output = tmp_path / "out"
+    kept = {"a.pdf/notes.txt": "mine", "locked.pdf/document.json": "{}", "below__b.png": "a file"}
+    for name, text in kept.items():
+        (output / name).parent.mkdir(parents=True, exist_ok=True)
+        (output / name).write_text(text)
+    (folder / "c.png").write_bytes(drawn.png(drawn.with_code("x")))
+    done = annotate(sources_of([folder]), output, crew(how()))
+    assert done.done == ["c.png"] and [name for name, _, _ in done.problems] == [
+        "a.pdf",
+        "below__b.png",
+        "locked.pdf",
+    ]
+    assert "notes.txt: is not of `assay annotate`" in done.problems[0][2]
+    assert all((output / name).read_text() == text for name, text in kept.items())
+    (output / "documents.csv").write_text("name,birthday\n")
+    with pytest.raises(UserError, match=r"documents\.csv: is not of"):
+        annotate(sources_of([folder]), output, crew(how()))
+
+
+def test_a_damaged_result_is_made_again(folder, tmp_path):
+    output = tmp_path / "out"
+    annotate(sources_of([folder]), output, crew(how()))
+    whole = everything(output)
+    found = output / "a.pdf/document.json"
+    found.write_bytes(found.read_bytes()[:100])
+    assert annotate(sources_of([folder]), output, crew(how())).done == ["a.pdf"]
+    assert everything(output) == whole
+
+
+def test_lines_of_earlier_calls_stay_while_their_documents_do(folder, tmp_path):
+    output = tmp_path / "out"
+    annotate(sources_of([folder]), output, crew(how()))
+    (output / "a.pdf/document.json").unlink()
+    (folder / "c.pdf").write_bytes(drawn.pdf(drawn.logo))
+    annotate(sources_of([folder / "c.pdf"]), output, crew(how()))
+    with (output / "documents.csv").open(newline="") as stream:
+        assert [row["source"] for row in csv.DictReader(stream)] == ["below__b.png", "c.pdf"]
+
+
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("error", "said"),
     [
-        ("gone.pdf", "no such file or folder"),
-        ("notes.txt", "expected one of .pdf"),
-        ("empty", "holds nothing readable"),
+        (OSError(28, "No space left on device"), "can't be written: No space left on device"),
+        (ValueError("odd"), "can't be annotated (odd)"),
+        (RuntimeError("Failed to load page."), "can't be annotated (Failed to load page.)"),
+        (MemoryError(), "can't be annotated (too little memory)"),
     ],
 )
-def test_sources_that_are_mistakes(folder, path, said):
-    (folder / "empty").mkdir()
-    with pytest.raises(UserError, match=said):
-        sources_of([folder / path])
+def test_one_source_that_fails_ends_no_other(folder, tmp_path, monkeypatch, error, said):
+    from assay.documents import annotate as module
+
+    def fails(path, document, write=module.write_json):
+        if document["source"] == "a.pdf":
+            raise error
+        write(path, document)
+
+    monkeypatch.setattr(module, "write_json", fails)
+    done = annotate(sources_of([folder]), tmp_path / "out", crew(how()))
+    assert done.done == ["below__b.png"] and done.problems[0] == ("a.pdf", 0, said)
+    assert not (tmp_path / "out/a.pdf").exists()
+
+
+def test_an_output_that_can_not_be_written_to_is_said_first(folder):
+    given = how()
+    for output, said in ((folder / "a.pdf", "is a file"), (Path("/proc/x"), "can't be written to")):
+        with pytest.raises(UserError, match=f"--output {output}: {said}"):
+            annotate(sources_of([folder]), output, crew(given))
+    assert given.model.predictor.looked_at == 0
 
 
 KILLED = """
@@ -116,7 +183,8 @@ import os, signal, sys
 from pathlib import Path
 from tests.documents.conftest import MARKS, Told, model
 from tests.documents.test_annotate import crew, how
-from assay.documents.annotate import annotate, sources_of
+from assay.documents.annotate import annotate
+from assay.documents.sources import sources_of
 given = how()
 predict = given.model.predictor.predict
 def dies(images, **rest):

@@ -48,6 +48,14 @@ def test_a_folder_of_photos(run, tmp_path):
         assert drawn.size == (100, 60) and np.asarray(drawn)[40, 25].tolist() != [255, 255, 255]
 
 
+def test_a_photo_is_never_replaced_by_its_drawn_picture(run, tmp_path):
+    source = save(tmp_path / "out/drawn/a.jpg", photo())
+    before = source.read_bytes()
+    status, _, complained, _ = run(source)
+    assert status == 2 and "a.jpg: would be replaced by its result" in complained
+    assert source.read_bytes() == before
+
+
 def test_bad_photos_are_one_line_each_and_the_rest_goes_on(run, tmp_path):
     whole = save(tmp_path / "in/good.png", photo()).read_bytes()
     (tmp_path / "in/torn.png").write_bytes(whole[: len(whole) // 2])

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from assay.config import compose
-from assay.documents.annotate import Opening, annotate, sources_of
+from assay.documents.annotate import Opening, annotate
 from assay.documents.crew import Crew
 from assay.documents.reading import Asked, Model
 from assay.documents.sheets import Limits
+from assay.documents.sources import sources_of
 from assay.errors import UserError
 from pipelines.detection import baseline, evaluate, export, fitting, mine, prepare, review, train
 from tests.pipelines.detection_data import NAMES, make, overrides

@@ -108,6 +108,19 @@ def test_consolidate_brings_two_machines_together(offered, more, assay):
     assert table["candidate"].is_unique
 
 
+def test_what_somebody_else_put_there_stays(offered, more, refused):
+    decide(offered, {0: 0})
+    Path("mine").mkdir()
+    Path("mine/precious.txt").write_text("mine")
+    for arguments in (("--mode", "export"), ("consolidate", "workzone", more)):
+        assert "mine: holds something else" in refused(*arguments, "--out", "mine")
+        assert "precious.txt: is a file" in refused(*arguments, "--out", "mine/precious.txt")
+    candidates = Path(offered.build) / "candidates"
+    before = sorted(candidates.rglob("*"))
+    assert "holds pictures that are to be copied" in refused("consolidate", "--out", candidates)
+    assert Path("mine/precious.txt").read_text() == "mine" and sorted(candidates.rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

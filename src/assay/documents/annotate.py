@@ -3,7 +3,9 @@
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,14 @@ from assay.documents.crew import Crew
 from assay.documents.drawing import annotated_pdf, draw_page, picture_as_pdf
 from assay.documents.reading import Asked, Model, read_pages
 from assay.documents.sheets import Limits, is_pdf, one_ahead, sheets
+from assay.documents.sources import keep_sources
 from assay.documents.summary import summarise_document
 from assay.errors import UserError
-from assay.files import atomic_write, fresh_folder, read_json, write_json
+from assay.files import atomic_write, check_writable, fresh_folder, read_json, write_json
 
-SUFFIXES = (".pdf", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 DOCUMENT = "document.json"
+FORMAT = 2  # of what is written and how pages are read: with another one, what is finished is done again
+_OURS = re.compile(r"document\.json|annotated\.pdf|pages(/p\d{3,}\.jpg)?")
 _TABLE = ("source", "status", "pages", "origin", "has_signature", "has_stamp", "qr_texts", "problem")
 
 
@@ -46,45 +50,10 @@ class How:
         settings = {**asdict(self.asked), "dpi": self.limits.dpi, "max_side": self.limits.max_side}
         return {
             "sha256": hashlib.sha256(content).hexdigest(),
+            "format": FORMAT,
             "model": self.model.about,
             "settings": settings | {"flatten": self.flat},
         }
-
-
-def sources_of(
-    paths: Sequence[Path], output: Path | None = None, *, suffixes: Sequence[str] = SUFFIXES
-) -> dict[str, Path]:
-    """Name -> file, for files and for everything with one of `suffixes` below folders, in order.
-
-    A file's name is its own, or its path below the folder that was given, with "/" as "__"; where two would be alike the
-    second gets "-2". What lies in `output` is a result, not a source.
-
-    Raises UserError for a path that is not there, a folder without such files, another kind of file.
-    """
-    found: dict[str, Path] = {}
-    for path in paths:
-        if path.is_dir():
-            files = sorted(
-                file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file()
-            )
-            if output is not None:
-                files = [file for file in files if not file.resolve().is_relative_to(output.resolve())]
-            if not files:
-                raise UserError(f"{path}: holds nothing readable ({', '.join(suffixes)})")
-            named = [("__".join(file.relative_to(path).parts), file) for file in files]
-        elif not path.is_file():
-            raise UserError(f"{path}: no such file or folder; name files or folders of them")
-        elif path.suffix.lower() not in suffixes:
-            raise UserError(f"{path}: expected one of {', '.join(suffixes)}")
-        else:
-            named = [(path.name, path)]
-        for name, file in named:
-            unique, number = name, 1
-            while unique in found:
-                number += 1
-                unique = f"{name}-{number}"
-            found[unique] = file
-    return found
 
 
 @dataclass(frozen=True)
@@ -106,23 +75,28 @@ def annotate(sources: dict[str, Path], output: Path, crew: Crew[How]) -> Annotat
 
     Each folder holds document.json (pages with raw and grouped boxes and codes, summary, source, model, settings),
     pages/p001.jpg … with the grouped boxes, and annotated.pdf; it appears whole or not at all. Each process of `crew` has
-    one page in memory at a time, and the next being drawn. A source that can't be read leaves no folder;
-    `output`/documents.csv has a line for every source, and problems.csv, where there are any, says what and why.
+    one page in memory at a time, and the next being drawn. A source that fails leaves what an earlier call wrote of it.
+    `output`/documents.csv has a line for every source and for every document that earlier calls left there, and
+    problems.csv, where there are any, says what failed in this call and why.
+
+    Raises UserError, before anything is written: `output` can't be written to, a result would take a source's place, or
+    a documents.csv there is not of this command.
     """
-    result = Annotated()
-    rows = []
+    check_writable(output, "--output")
     asked = [(name, path, output / name) for name, path in sources.items()]
+    keep_sources(sources.values(), [target for _, _, target in asked])
+    result, rows = Annotated(), _lines(output)
     for (name, _, _), done in track(
         zip(asked, crew.each(_annotate_one, asked), strict=True), "documents", len(asked)
     ):
         if done["status"] == "failed":
             result.problems.append((name, 0, done["problem"]))
-            rows.append({"source": name, **done})
+            rows[name] = {"source": name, **done}
             continue
         (result.skipped if done["skipped"] else result.done).append(name)
         result.problems += [(name, page, reason) for page, reason in done["bad"]]
-        rows.append({"source": name, **{key: done[key] for key in _TABLE[1:]}})
-    _write_table(output / "documents.csv", _TABLE, rows)
+        rows[name] = {"source": name, **{key: done[key] for key in _TABLE[1:]}}
+    _write_table(output / "documents.csv", _TABLE, list(rows.values()))
     problems = output / "problems.csv"
     if result.problems:
         columns = ("source", "page", "reason")
@@ -132,13 +106,31 @@ def annotate(sources: dict[str, Path], output: Path, crew: Crew[How]) -> Annotat
     return result
 
 
+def _lines(output: Path) -> dict[str, dict[str, Any]]:
+    """The lines of documents.csv, by source, of documents that lie there."""
+    path = output / "documents.csv"
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
+        reader = csv.DictReader(stream)
+        if tuple(reader.fieldnames or ()) != _TABLE:
+            raise UserError(
+                f"{path}: is not of `assay annotate` and would be replaced; name another --output"
+            )
+        return {row["source"]: row for row in reader if (output / row["source"] / DOCUMENT).is_file()}
+
+
 def _annotate_one(how: How, asked: tuple[str, Path, Path]) -> dict[str, Any]:
     """Annotate one source (name, path, folder); the cells of its line, whether it was there, and its bad pages."""
     name, path, target = asked
     try:
         document, skipped = _document(how, name, path, target)
-    except BadPage as error:
-        return {"status": "failed", "problem": error.reason}
+    except (BadPage, UserError) as error:
+        return {"status": "failed", "problem": str(error)}
+    except OSError as error:
+        return {"status": "failed", "problem": f"can't be written: {error.strerror or error}"}
+    except (ValueError, RuntimeError, MemoryError) as error:  # PDFium's own is a RuntimeError
+        return {"status": "failed", "problem": f"can't be annotated ({str(error) or 'too little memory'})"}
     bad = [(page["page"], page["error"]) for page in document["pages"] if "error" in page]
     summary = document["summary"]
     return {
@@ -157,14 +149,31 @@ def _document(how: How, name: str, path: Path, target: Path) -> tuple[dict[str, 
         content = path.read_bytes()
     except OSError as error:
         raise BadPage(f"can't be read: {error.strerror}") from error
-    request = json.loads(json.dumps(how.request(content)))
-    finished = target / DOCUMENT
-    if finished.is_file():
-        known: dict[str, Any] = read_json(finished)
-        if known["request"] == request:
-            return known, True
+    known = _finished(target)
+    if known.get("request") == json.loads(json.dumps(how.request(content))):
+        return known, True
     with fresh_folder(target) as folder:
         return _read(folder, name, content, how), False
+
+
+def _finished(target: Path) -> dict[str, Any]:
+    """What an earlier call's document.json says; {} where there is none, or a damaged one.
+
+    Raises UserError if the folder holds anything that is not of this command: it would be replaced.
+    """
+    known: Any = {}
+    foreign = [path for path in target.rglob("*") if not _OURS.fullmatch(path.relative_to(target).as_posix())]
+    if (target / DOCUMENT).is_file():
+        with suppress(ValueError):
+            known = read_json(target / DOCUMENT)
+            if not isinstance(known, dict) or "request" not in known:
+                foreign.append(target / DOCUMENT)
+    if foreign:
+        raise UserError(
+            f"{foreign[0]}: is not of `assay annotate`, and its folder would be replaced; move it away or name another "
+            "--output"
+        )
+    return dict(known)
 
 
 def _read(folder: Path, name: str, content: bytes, how: How) -> dict[str, Any]:

@@ -47,13 +47,12 @@ def annotate(
     ):
         if not low <= value <= high:
             raise UserError(f"{option} {value:g}: expected {low} to {high}")
-    if output.exists() and not output.is_dir():
-        raise UserError(f"--output {output}: is a file; name a folder")
-    from assay.documents.annotate import Opening, sources_of
+    from assay.documents.annotate import Opening
     from assay.documents.annotate import annotate as run
     from assay.documents.crew import Crew, members
     from assay.documents.reading import Asked
     from assay.documents.sheets import Limits
+    from assay.documents.sources import sources_of
     from assay.evaluation.grouping import GroupingRule
 
     sources = sources_of(source, output)

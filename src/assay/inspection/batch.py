@@ -10,8 +10,9 @@ from typing import Any
 
 from assay.data.images import BadImage, Pixels, read_image
 from assay.data.progress import track
+from assay.documents.sources import keep_sources
 from assay.errors import UserError
-from assay.files import atomic_write, write_json
+from assay.files import atomic_write, check_writable, write_json
 from assay.inspection.drawing import draw
 from assay.inspection.stages import Inspector, NoObject
 
@@ -42,9 +43,12 @@ def inspect_all(
         condition.
 
     Raises:
-        UserError: a confidence that makes no sense, or `output` can't be written to.
+        UserError: a confidence that makes no sense, `output` can't be written to, or a drawn picture would take a
+            photo's place.
     """
     inspector.thresholds(confidence)  # a mistake is said before the first photo is read
+    check_writable(output, "--output")
+    keep_sources(sources.values(), [output / "drawn" / drawn_name(name) for name in sources])
     images: list[dict[str, Any]] = []
     for name, path in track(sources.items(), "inspecting", len(sources)):
         found, drawn = inspect_one(name, partial(read_image, path), inspector, confidence, picture=pictures)

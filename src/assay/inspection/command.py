@@ -35,9 +35,7 @@ def inspect(
     If some photos can't be inspected the others go on; they are listed, status 1.
     """
     asked = _confidences(confidence)
-    if output.exists() and not output.is_dir():
-        raise UserError(f"--output {output}: is a file; name a folder")
-    from assay.documents.annotate import sources_of
+    from assay.documents.sources import sources_of
     from assay.inspection.batch import SUFFIXES, inspect_all
     from assay.inspection.models import export_of
     from assay.inspection.stages import Inspector

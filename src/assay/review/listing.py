@@ -130,12 +130,15 @@ def export(offered: Offered, chosen: pd.DataFrame, folder: Path) -> dict[str, in
     Args:
         offered: the project.
         chosen: rows of `Offered.decided`.
-        folder: is replaced as a whole.
+        folder: is replaced as a whole, if it is an earlier export.
 
     Returns:
         Category -> pictures.
+
+    Raises:
+        UserError: `folder` holds something else.
     """
-    with fresh_folder(folder) as target:
+    with fresh_folder(folder, holding="manifest.csv") as target:
         names = []
         for row in chosen.to_dict("records"):
             name = f"{row['decided']}/{_file_name(offered, row['image'], row['candidate'])}"
@@ -157,13 +160,14 @@ def consolidate(offered: Offered, folders: Sequence[Path], out: Path) -> tuple[i
     Args:
         offered: the project; its own candidates come first.
         folders: more folders as mining a project's clips writes them, pictures included.
-        out: is replaced as a whole; it holds as many pictures as the table has rows.
+        out: is replaced as a whole, if it is an earlier one; it holds as many pictures as the table has rows.
 
     Returns:
         Candidates, and how many were in more than one folder.
 
     Raises:
-        UserError: a folder holds no candidates, or one of its pictures is missing.
+        UserError: a folder holds no candidates, or one of its pictures is missing; `out` holds such pictures itself, or
+            something else.
     """
     tables = [_with_paths(offered.table(), offered.picture)]
     for folder in folders:
@@ -172,9 +176,11 @@ def consolidate(offered: Offered, folders: Sequence[Path], out: Path) -> tuple[i
             raise UserError(f"{path}: no such file; name folders that mining clips wrote")
         tables.append(_with_paths(pd.read_parquet(path), folder.joinpath))
     every = pd.concat(tables, ignore_index=True)
+    if any(Path(path).resolve().is_relative_to(out.resolve()) for path in every["_path"]):
+        raise UserError(f"{out}: holds pictures that are to be copied there; name another folder")
     table = every.drop_duplicates("candidate").reset_index(drop=True)
     taken: set[str] = set()
-    with fresh_folder(out) as target:
+    with fresh_folder(out, holding="candidates.csv") as target:
         (target / "pictures").mkdir()
         names = []
         for row in table.to_dict("records"):
