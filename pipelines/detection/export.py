@@ -15,9 +15,8 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
     from assay.export.detection import DetectorPredictor, export_detector
     from assay.export.detection_parity import check_detector_parity
     from assay.export.metadata import describe_detector
-    from assay.files import read_json
     from assay.models.detector import load_detector
-    from pipelines.detection.exported import map50_drop
+    from pipelines.detection.exported import evaluated, map50_drop
     from pipelines.exporting import calibrating, exporting
 
     build, how, runtimes = Path(cfg.build), cfg.evaluate.inference, cfg.export.runtimes
@@ -26,11 +25,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
             f"experiment={cfg.experiment.id}: an export is one network and one look, it would answer otherwise than "
             "what was evaluated; export the detectors one by one (evaluate.inference.tta=false, ensemble=[])"
         )
-    chosen = build / "evaluation/thresholds.json"
-    if not chosen.is_file():
-        raise UserError(
-            f"{chosen}: missing; evaluate the model first (`dvc repro evaluate@{cfg.project.name}`)"
-        )
+    stored = evaluated(cfg)
     with exporting(cfg) as export:
         detector, _ = load_detector(build / "model")
         manifest = read_manifest(build / "dataset")
@@ -39,7 +34,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
             describe_detector(
                 export.info,
                 source=export.source,
-                thresholds=read_json(chosen)["thresholds"],
+                thresholds=stored.thresholds,
                 nms_iou=how.nms_iou,
                 grouping=how.grouping.model_dump() if how.grouping else None,
             )
@@ -53,14 +48,13 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
             runtimes=runtimes,
             calibration=shown,
         )
-        held_out = manifest.loc[manifest["split"] == "val", "image"]
-        images = [read_image(build / "dataset" / image) for image in held_out.head(_PARITY_IMAGES)]
+        images = [read_image(build / "dataset" / image) for image in stored.images[:_PARITY_IMAGES]]
         report = check_detector_parity(
             detector,
             export.folder,
             runtimes=runtimes,
             images=images,
-            scored=partial(map50_drop, cfg),
+            scored=partial(map50_drop, cfg, stored),
             **cfg.export.model_dump(exclude={"runtimes", "calibration_images"}),
         )
         asked: Any = {"confidence": how.confidence, "nms_iou": how.nms_iou, "max_boxes": 100}

@@ -1,36 +1,69 @@
-"""The metric of an export beside its model's: the whole path, on all validation images."""
+"""What an export is held to: the thresholds and boxes that the evaluation of its own model stored."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.config import DetectionConfig
+from assay.errors import UserError
 
 if TYPE_CHECKING:
+    from assay.evaluation.boxes import BoxPredictions
     from assay.export.detection import DetectorPredictor
 
 
-def map50_drop(cfg: DetectionConfig, predictor: "DetectorPredictor") -> dict[str, Any]:
-    """mAP50 of an export and how much less it is than the model's stored boxes give."""
-    import pandas as pd
+@dataclass(frozen=True)
+class Evaluated:
+    """What evaluate stored of the model. images: of the test split, else of validation, which chose the epoch."""
 
+    thresholds: dict[str, float]
+    boxes: "BoxPredictions"
+    images: list[str]
+
+
+def evaluated(cfg: DetectionConfig) -> Evaluated:
+    """Read what the evaluate stage stored of the model in build/<project>/model.
+
+    Raises:
+        UserError: it is missing, or of another model or other data; the model is not the one `cfg` names.
+    """
+    from assay.data.classification import source_of
+    from assay.evaluation.boxes import read_boxes
+    from assay.files import read_json
+    from pipelines.detection.scoring import splits_of
+    from pipelines.recording import trained_as
+
+    build = Path(cfg.build)
+    model = trained_as(cfg, build / "model")["id"]
+    chosen, found = build / "evaluation/thresholds.json", build / "evaluation/predictions.parquet"
+    again = f"evaluate the model first (`dvc repro evaluate@{cfg.project.name}`)"
+    if not chosen.is_file():
+        raise UserError(f"{chosen}: missing; {again}")
+    told, boxes = read_json(chosen), read_boxes(found, content=source_of(build / "dataset")["content"])
+    for path, made_by in ((chosen, told["model"]), (found, boxes.models["model"]["hash"])):
+        if made_by != model:
+            raise UserError(f"{path}: of model {made_by[:12]}, not of {build}/model ({model[:12]}); {again}")
+    return Evaluated(told["thresholds"], boxes, boxes.split(splits_of(boxes)[-1])["image"].tolist())
+
+
+def map50_drop(cfg: DetectionConfig, stored: Evaluated, predictor: "DetectorPredictor") -> dict[str, Any]:
+    """mAP50 of an export, the whole path on all images, and how much less it is than the model's stored boxes give."""
     from assay.data.images import read_image
-    from assay.evaluation.boxes import read_boxes, rows_of
+    from assay.evaluation.boxes import rows_of
     from assay.evaluation.coco import coco_scores
 
-    dataset, how = Path(cfg.build) / "dataset", cfg.evaluate
-    stored = read_boxes(Path(cfg.build) / "evaluation/predictions.parquet")
-    images = stored.split("val")["image"].tolist()
+    dataset, how, images = Path(cfg.build) / "dataset", cfg.evaluate, stored.images
     found = predictor.predict(
         (read_image(dataset / image) for image in images),
         confidence=how.min_score,
         nms_iou=how.inference.nms_iou,
         max_boxes=how.max_boxes,
     )
-    boxes: pd.DataFrame = rows_of("export", dict(zip(images, found, strict=True)), predictor.classes)
-    truth = stored.truth[stored.truth["image"].isin(images)]
+    boxes = rows_of("export", dict(zip(images, found, strict=True)), predictor.classes)
+    truth = stored.boxes.truth[stored.boxes.truth["image"].isin(images)]
     scores = {
-        name: coco_scores(table, truth, images, stored.classes).map50
-        for name, table in (("model", stored.of("model")), ("export", boxes))
+        name: coco_scores(table, truth, images, stored.boxes.classes).map50
+        for name, table in (("model", stored.boxes.of("model")), ("export", boxes))
     }
     return {
         "map50": scores["export"],

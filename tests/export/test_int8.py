@@ -27,6 +27,12 @@ def test_only_training_images_calibrate_and_none_that_is_judged():
     assert list(calibration_set(manifest(), images=5, seed=1)["image"]) != list(some["image"])
 
 
+def test_a_copy_of_a_test_image_calibrates_nothing():
+    tested = pd.DataFrame([("test", "test/0.png", "pixels 7")], columns=["split", "image", "pixels"])
+    chosen = calibration_set(pd.concat([manifest(), tested], ignore_index=True), images=300, seed=0)
+    assert list(chosen["image"]) == [f"train/{k}.png" for k in range(2, 20) if k != 7]
+
+
 def test_metadata_names_the_set_by_its_content():
     first = calibration_set(manifest(), images=5, seed=0)
     said = describe_calibration(first, seed=0)

@@ -116,5 +116,7 @@ def test_tensorrt_without_a_gpu_is_one_line(exported, tmp_path, monkeypatch):
         export_tensorrt(exported.folder / "model.onnx", tmp_path / "model.engine", metadata=exported.metadata)
     assert "\n" not in str(e.value) and not (tmp_path / "model.engine").exists()
     (tmp_path / "model.engine").write_bytes(b"\0\0\0\0")
-    with pytest.raises(UserError, match="no NVIDIA GPU is visible"):
+    with pytest.raises(
+        UserError, match=r"^export runtime tensorrt: no NVIDIA GPU is visible"
+    ):  # nothing is damaged
         open_model(tmp_path / "model.engine", "tensorrt")

@@ -42,7 +42,7 @@ def check_detector_parity(
         folder: of the export.
         runtimes: those compared.
         images: uint8 (H, W, 3) RGB.
-        scored: an export -> at least {"map50_drop"}, what it loses of the model's mAP50 on the test images.
+        scored: an export -> at least {"map50_drop"}, what it loses of the model's mAP50 on the held-out images.
         max_score_difference, max_box_difference: 0-1, and px of the input.
         max_map50_drop, max_rounded_map50_drop: 0-1.
 

@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 def calibration_set(manifest: "pd.DataFrame", *, images: int, seed: int) -> "pd.DataFrame":
     """The images whose activations set the ranges: a seeded choice among the *training* images.
 
-    manifest: of a prepared data folder. Training images that are also validation images, pixel for pixel, are left
-    out: an export may not see what it is judged on. Returns `images` of the manifest's rows, or all where there
+    manifest: of a prepared data folder. Training images that are also validation or test images, pixel for pixel, are
+    left out: an export may not see what it is judged on. Returns `images` of the manifest's rows, or all where there
     are fewer, in its order. Raises UserError when none is left.
     """
-    judged = set(manifest.loc[manifest["split"] == "val", "pixels"])
+    judged = set(manifest.loc[manifest["split"].isin(("val", "test")), "pixels"])
     usable = manifest[(manifest["split"] == "train") & ~manifest["pixels"].isin(judged)]
     if usable.empty:
         raise UserError(
-            "export runtime openvino_int8: no training image is left to calibrate on (validation images are never "
-            "used); add images to train/, or leave the runtime out of export.runtimes"
+            "export runtime openvino_int8: no training image is left to calibrate on (validation and test images are "
+            "never used); add images to train/, or leave the runtime out of export.runtimes"
         )
     chosen = np.random.default_rng(seed).permutation(len(usable))[:images]
     return usable.iloc[np.sort(chosen)]

@@ -90,6 +90,8 @@ def open_model(path: Path, runtime: Runtime, threads: int | None = None) -> Open
         raise UserError(f"{path}: not found; run the export stage to write it")
     try:
         return start(library, path, runtime, threads or os.cpu_count() or 1)
+    except UserError:  # says itself what is wrong
+        raise
     except Exception as error:  # each runtime has its own exceptions, all of them mean an unreadable file
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         raise UserError(f"{path}: cannot be loaded ({reason[:200]}); run the export stage again") from error
