@@ -122,7 +122,7 @@ def _torch(request: Mapping[str, Any], pixels: np.ndarray) -> tuple[Callable[[],
 
 
 def _export(request: Mapping[str, Any], pixels: np.ndarray) -> tuple[Callable[[], object], dict[str, Any]]:
-    from assay.export.runtimes import FILES, open_model
+    from assay.export.runtimes import FILES, open_model, size_mb
 
     runtime = request["runtime"]
     path = Path(request["export"]) / FILES[runtime]
@@ -139,9 +139,7 @@ def _export(request: Mapping[str, Any], pixels: np.ndarray) -> tuple[Callable[[]
             "spatial": np.zeros((len(pixels), spatial), np.float32),
         }
     asked = {name: fed[name] for name in opened.inputs}
-    files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
-    size = sum(file.stat().st_size for file in files) / 1e6
-    return lambda: opened.run(asked), {"size_mb": size}
+    return lambda: opened.run(asked), {"size_mb": size_mb(path)}
 
 
 def most_memory_mb() -> float:

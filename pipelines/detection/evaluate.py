@@ -8,18 +8,9 @@ from assay.config import DetectionConfig
 
 def main(cfg: DetectionConfig) -> dict[str, Any]:
     """Evaluate the trained detector beside the baseline; returns the summary of metrics.json."""
-    from assay.evaluation.detection import score
-    from assay.evaluation.detection_comparison import compare
     from assay.files import fresh_folder, write_json
     from pipelines.detection.picturing import look_at_unmarked, look_otherwise
-    from pipelines.detection.scoring import (
-        predict_all,
-        score_one,
-        splits_of,
-        store,
-        summarise,
-        thresholds,
-    )
+    from pipelines.detection.scoring import compare_with, predict_all, score_one, scores_of, store, summarise
     from pipelines.proving import keep_video, look_at_video, prove
     from pipelines.recording import MODEL, baseline_as_experiment, model_tags, run_name, stage_run, trained_as
 
@@ -34,17 +25,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
         run.data(predictions.data)
         run.tag("weights", info["weights"]["origin"])
         scores = score_one(cfg, predictions, "model", run)
-        settings: Any = {
-            "thresholds": thresholds(cfg, predictions, "model"),
-            "draws": cfg.evaluate.bootstrap_draws,
-            "seed": cfg.seed,
-        }
-        comparison = {
-            split: compare(
-                predictions, "model", "baseline", split=split, main=cfg.project.main_metric, **settings
-            )
-            for split in splits_of(predictions)
-        }
+        comparison = compare_with(cfg, predictions, "model", "baseline")
         with fresh_folder(build / "evaluation") as folder:
             store(
                 cfg,
@@ -64,7 +45,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
             )
             video = look_at_video(cfg, models)
             keep_video(folder, video)
-            theirs = {split: score(predictions, "baseline", split=split, **settings) for split in scores}
+            theirs = scores_of(cfg, predictions, "baseline")
             prove(
                 cfg,
                 folder,
@@ -75,7 +56,7 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
                     for name, parts in (("baseline", theirs), ("model", scores))
                 },
                 title=f"{cfg.experiment.title}: false positives against {cfg.project.baseline}",
-                stated=dict.fromkeys(models, settings["thresholds"]),
+                stated={name: predictions.models[name]["thresholds"] for name in models},
             )
             for path in sorted(path for path in folder.rglob("*") if path.is_file()):
                 run.artifact(path)

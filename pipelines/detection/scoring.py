@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def predict_all(cfg: DetectionConfig, models: dict[str, Path]) -> "BoxPredictions":
-    """Run every detector (name -> its folder) on the validation and test images.
+    """Run every detector (name -> its folder) on the validation and test images; each is stored with its thresholds.
 
     The first one is asked as the configuration says (test-time augmentation, ensemble), the others plainly.
     """
@@ -42,7 +42,7 @@ def predict_all(cfg: DetectionConfig, models: dict[str, Path]) -> "BoxPrediction
         tables.append(rows_of(name, dict(said), detector.classes))
         about[name] = {"hash": info["id"], **{key: info[key] for key in ("experiment", "profile", "weights")}}
         about[name]["negatives"] = info.get("negatives")
-    return BoxPredictions(
+    predictions = BoxPredictions(
         boxes=pd.concat(tables, ignore_index=True),
         truth=truth[truth["image"].isin(held_out["image"])].drop(columns="raw").reset_index(drop=True),
         images=held_out[["image", "split", "group", "leak", "width", "height"]],
@@ -50,6 +50,9 @@ def predict_all(cfg: DetectionConfig, models: dict[str, Path]) -> "BoxPrediction
         models=about,
         data=source_of(dataset),
     )
+    for name in models:
+        about[name]["thresholds"] = thresholds(cfg, predictions, name)
+    return predictions
 
 
 def thresholds(cfg: DetectionConfig, predictions: "BoxPredictions", model: str) -> dict[str, float]:
@@ -71,24 +74,50 @@ def splits_of(predictions: "BoxPredictions") -> list[str]:
     return [split for split in ("val", "test") if (predictions.images["split"] == split).any()]
 
 
-def score_one(cfg: DetectionConfig, predictions: "BoxPredictions", model: str, run: "Run") -> dict[str, Any]:
-    """Every metric of one model by split, on all images and without leaks; logged to the run."""
-    from assay.evaluation.detection import flat, score
+def scores_of(cfg: DetectionConfig, predictions: "BoxPredictions", model: str) -> dict[str, Any]:
+    """Every metric of one model at its own thresholds by split, on all images and without leaks."""
+    from assay.evaluation.detection import score
 
-    scores, shown = {}, thresholds(cfg, predictions, model)
-    for split in splits_of(predictions):
-        scores[split] = score(
+    how: Any = {"draws": cfg.evaluate.bootstrap_draws, "seed": cfg.seed}
+    shown = thresholds(cfg, predictions, model)
+    return {
+        split: score(predictions, model, split=split, thresholds=shown, **how)
+        for split in splits_of(predictions)
+    }
+
+
+def score_one(cfg: DetectionConfig, predictions: "BoxPredictions", model: str, run: "Run") -> dict[str, Any]:
+    """`scores_of`, logged to the run."""
+    from assay.evaluation.detection import flat
+
+    scores = scores_of(cfg, predictions, model)
+    for split, parts in scores.items():
+        for part, prefix in (("all", f"{split}/"), ("without_leaks", f"{split}/without_leaks/")):
+            for name, value in flat(parts[part]).items():
+                run.metric(prefix + name, value)
+    return scores
+
+
+def compare_with(
+    cfg: DetectionConfig, predictions: "BoxPredictions", model: str, reference: str
+) -> dict[str, Any]:
+    """The paired comparison of two models by split, each at its own thresholds."""
+    from assay.evaluation.detection_comparison import compare
+
+    return {
+        split: compare(
             predictions,
             model,
+            reference,
             split=split,
-            thresholds=shown,
+            thresholds=thresholds(cfg, predictions, model),
+            reference_thresholds=thresholds(cfg, predictions, reference),
+            main=cfg.project.main_metric,
             draws=cfg.evaluate.bootstrap_draws,
             seed=cfg.seed,
         )
-        for part, prefix in (("all", f"{split}/"), ("without_leaks", f"{split}/without_leaks/")):
-            for name, value in flat(scores[split][part]).items():
-                run.metric(prefix + name, value)
-    return scores
+        for split in splits_of(predictions)
+    }
 
 
 def score_grouped(

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -92,6 +93,15 @@ def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON with a stable key order, atomically."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+
+
+def without_nan(value: Any) -> Any:
+    """The same for programs that take JSON by the letter: null for NaN and infinities, which it has not."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_json(path: Path) -> Any:

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from assay.config import compose
-from pipelines.detection.scoring import thresholds
+from pipelines.detection.scoring import compare_with, thresholds
 from tests.evaluation.detectors import two_images
 
 
@@ -44,3 +44,21 @@ def test_validation_finds_them_and_test_cannot_move_them(answers):
         "images": pd.concat([val.images, test.images], ignore_index=True),
     }
     assert thresholds(asked, dataclasses.replace(val, **both), "m") == alone
+
+
+def test_each_of_two_models_is_compared_at_its_own_thresholds(answers):
+    """The reference is the model with halved scores: at its own, lower threshold it shows the same boxes."""
+    import pandas as pd
+
+    val = answers[0]
+    halved = val.boxes.assign(model="half", score=val.boxes["score"] / 2)
+    both = dataclasses.replace(
+        val,
+        boxes=pd.concat([val.boxes, halved], ignore_index=True),
+        models={name: {"hash": name, "experiment": name} for name in ("m", "half")},
+    )
+    asked = config("evaluate.inference.thresholds=validation", "evaluate.bootstrap_draws=100")
+    found = compare_with(asked, both, "m", "half")["val"]["all"]
+    assert (
+        found["recall_difference"]["micro"]["value"] == found["precision_difference"]["micro"]["value"] == 0
+    )

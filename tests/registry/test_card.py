@@ -38,6 +38,33 @@ def test_a_card_says_what_document_000_says_of_a_model(repository):
     assert json.loads(json.dumps(card)) == card
 
 
+def test_every_runtimes_file_has_its_size(repository):
+    catalog = Catalog()
+    version = catalog.find(f"{MODEL}/2")
+    sizes = {"model.torchscript": 3, "model.engine": 4, "openvino/model.xml": 1, "openvino/model.bin": 5}
+    for name, size in sizes.items():
+        path = version.export / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(size * 1_000_000))
+    assert make_card(catalog, version)["files"] == {
+        **{"model.onnx": 2.0, "openvino/model.xml": 6.0},
+        **{"model.torchscript": 3.0, "model.engine": 4.0},
+    }
+
+
+def test_a_number_that_json_has_not_is_null_for_a_program(repository, done):
+    """One group of images leaves no interval: NaN in metrics.json and in the store, which no other JSON reader takes."""
+    import sqlite3
+
+    path = Catalog().find(f"{MODEL}/2").files / "evaluate/metrics.json"
+    path.write_text(path.read_text().replace("0.91", "NaN"))
+    with sqlite3.connect("mlruns/mlflow.db") as store:
+        store.execute("update latest_metrics set value = 0, is_nan = 1 where key = 'accuracy/low'")
+    strict = {"parse_constant": lambda word: pytest.fail(f"{word} is no JSON")}
+    assert json.loads(done("show", f"{MODEL}/2", "--json"), **strict)["metrics"][0]["low"] is None
+    assert {row["low"] for row in json.loads(done("list", MODEL, "--json"), **strict)} == {None}
+
+
 def test_a_detectors_card_counts_its_boxes_on_nothing(repository):
     catalog = Catalog()
     card = make_card(catalog, catalog.find("workzone-detector/1"))

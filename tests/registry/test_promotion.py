@@ -57,7 +57,7 @@ def test_without_a_reason_nothing_moves(repository, done):
 def test_a_gain_within_noise_is_refused(repository, done, refused):
     done("promote", f"{MODEL}/2", *WHY)
     line = refused("promote", f"{MODEL}/3", *WHY)
-    assert f"its gain over {MODEL} v2 is within noise or a loss (accuracy +0.51 points" in line
+    assert f"its gain over {MODEL} v2 is within noise or a loss (accuracy: +0.51 points" in line
     assert holders() == [f"{MODEL}/2"] and len(entries()) == 1
 
 
@@ -205,57 +205,6 @@ def test_a_store_locked_for_reading_is_one_line(repository, refused, monkeypatch
         assert "database is locked" in refused("list")
 
 
-def test_a_rollback_gives_back_what_was_before_and_further_back(repository, done, refused, monkeypatch):
-    for number in (2, 3, 4):
-        monkeypatch.setattr(promotion, "_not_better", lambda evidence: [])
-        monkeypatch.setattr(promotion, "_recall_lost", lambda evidence, guard: [])
-        done("promote", f"{MODEL}/{number}", *WHY)
-    assert f"{MODEL} v3 is production again" in done("rollback", MODEL, "--reason", "worse", "--by", "bob")
-    assert holders() == [f"{MODEL}/3"]
-    done("rollback", MODEL, "--reason", "worse still", "--by", "bob")
-    assert holders() == [f"{MODEL}/2"]
-    assert "nobody was production before" in refused(
-        "rollback", MODEL, "--reason", "on and on", "--by", "bob"
-    )
-    lines = done("history", MODEL).splitlines()
-    assert len(lines) == 5 and "rollback production: v3 -> v2 (resnet18_good_64): worse still" in lines[0]
-    assert "promote production: nobody -> v2" in lines[-1] and "accuracy +0.2" in lines[-1]
-    done("promote", f"{MODEL}/4", *WHY)
-    done("rollback", MODEL, "--reason", "not that", "--by", "bob")
-    assert holders() == [f"{MODEL}/2"]
-
-
-def test_a_promotion_killed_before_its_move_is_completed_by_the_same_command(repository, done, monkeypatch):
-    def killed(*arguments):
-        raise KeyboardInterrupt
-
-    catalog = Catalog()
-    proposal = promotion.propose(
-        catalog, catalog.find(f"{MODEL}/2"), "production", promotion.Guards(draws=400)
-    )
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(promotion, "_move", killed)
-        promotion.promote(catalog, proposal, who="ann", why="because")
-    assert holders() == [] and len(entries()) == 1
-    done("promote", f"{MODEL}/2", *WHY)
-    assert holders() == [f"{MODEL}/2"] and len(entries()) == 1
-
-
-def test_a_rollback_killed_before_its_move_is_completed_by_the_same_command(repository, done, monkeypatch):
-    done("promote", f"{MODEL}/1", "--to", "mining", *WHY)
-    done("promote", f"{MODEL}/2", "--to", "mining", *WHY)
-
-    def killed(*arguments):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(promotion, "_move", killed)
-        promotion.rollback(Catalog(), MODEL, "mining", who="ann", why="no")
-    assert holders("mining") == [f"{MODEL}/2"]
-    done("rollback", MODEL, "--alias", "mining", "--reason", "no", "--by", "ann")
-    assert holders("mining") == [f"{MODEL}/1"] and len(entries()) == 3
-
-
 def test_what_moved_while_a_person_looked_is_not_moved_again(repository):
     catalog = Catalog()
     proposal = promotion.propose(catalog, catalog.find(f"{MODEL}/1"), "mining", promotion.Guards())
@@ -289,16 +238,31 @@ def test_detectors_may_be_promoted_for_fewer_false_positives_at_equal_recall(rep
     )
 
 
-def test_a_registry_that_was_lost_gets_its_promotions_back_from_history(repository, done, monkeypatch):
-    done("promote", f"{MODEL}/2", *WHY)
-    rebuilt = (
-        repository.parent / "rebuilt"
-    )  # another folder: MLflow in this process holds the first database open
-    shutil.copytree(repository, rebuilt, ignore=shutil.ignore_patterns("mlruns"))
-    monkeypatch.chdir(rebuilt)
-    registry.sync([Path("build")], pyfunc=Path("pyfunc.py"))
-    [name] = holders()
-    assert Catalog().find(name).tags["model"] == "good"
+def test_a_recall_that_is_not_reached_leaves_no_number():
+    missing = {"value": float("nan"), "low": float("nan"), "high": float("nan")}
+    evidence = {"metric": "false_positives", "gain": missing, "verdict": "the other's recall is not reached"}
+    assert promotion._not_better(evidence | {"reference": "workzone-detector v1"}) == [
+        "its gain over workzone-detector v1 is within noise or a loss"
+        " (false positives an image at equal recall: the other's recall is not reached)"
+    ]
+
+
+@pytest.mark.parametrize(("main", "metric"), [("map50_95", "map50_95"), ("macro_f1", "map50")])
+def test_the_projects_main_metric_decides_unless_another_is_asked_for(repository, done, main, metric):
+    path = kept(2, "run.json", model="workzone-detector")
+    run = json.loads(path.read_text())
+    path.write_text(json.dumps(run | {"config": run["config"] | {"project": {"main_metric": main}}}))
+    assert f"\n{metric}: " in done("compare", "workzone-detector/2", "workzone-detector/1")
+    other = done("compare", "workzone-detector/2", "workzone-detector/1", "--metric", "false_positives")
+    assert "\nfalse positives an image at equal recall: " in other
+
+
+def test_the_baseline_is_judged_at_its_own_thresholds(repository, done):
+    path = kept(2, "evaluate/predictions.json", model="workzone-detector")
+    about = json.loads(path.read_text())
+    about["models"]["baseline"]["thresholds"] = {"cone": 0.95}  # above all its scores: it shows nothing
+    path.write_text(json.dumps(about))
+    assert "each at its own thresholds: +1.00" in done("compare", "workzone-detector/2")
 
 
 @pytest.mark.parametrize(
@@ -318,12 +282,6 @@ def test_a_registry_that_was_lost_gets_its_promotions_back_from_history(reposito
 )
 def test_mistakes_are_one_line(repository, refused, arguments, named):
     assert named in refused(*arguments)
-
-
-def test_a_damaged_history_is_one_line(repository, refused):
-    Path("promotions").mkdir()
-    Path(f"promotions/{MODEL}.jsonl").write_text("{\n")
-    assert f"promotions/{MODEL}.jsonl:1: no entry of a history" in refused("history", MODEL)
 
 
 @pytest.mark.parametrize(

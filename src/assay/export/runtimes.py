@@ -97,6 +97,12 @@ def open_model(path: Path, runtime: Runtime, threads: int | None = None) -> Open
         raise UserError(f"{path}: cannot be loaded ({reason[:200]}); run the export stage again") from error
 
 
+def size_mb(path: Path) -> float:
+    """Megabytes (of a million bytes) of a model file, with the weights that OpenVINO keeps beside it."""
+    files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
 def package(name: str, runtime: str) -> ModuleType:
     """Import a library that only `runtime` needs. Raises UserError where it is not installed."""
     # OpenVINO reports home when it is imported, NNCF when it is used; without this module both keep quiet

@@ -285,11 +285,12 @@ def _seconds(run: Mapping[str, Any]) -> float | None:
 
 
 def _sizes(export: Path | None) -> dict[str, float]:
-    """Megabytes of every file of the export, by its path in it."""
+    """Megabytes of every runtime's file in the export, by its path there."""
+    from assay.export.runtimes import FILES, size_mb
+
     if export is None or not export.is_dir():
         return {}
-    files = sorted(path for path in export.rglob("*") if path.suffix in (".onnx", ".bin", ".data", ".pt"))
-    return {path.relative_to(export).as_posix(): path.stat().st_size / 1e6 for path in files}
+    return {name: size_mb(export / name) for name in FILES.values() if (export / name).is_file()}
 
 
 def _time(seconds: float | None) -> str:

@@ -58,7 +58,10 @@ def compare(
     ] = "",
     metric: Annotated[
         str,
-        typer.Option(help="accuracy; for detectors map50, map50_95 or false_positives (at equal recall)."),
+        typer.Option(
+            help="accuracy; for detectors map50, map50_95 or false_positives (at equal recall);"
+            " empty = the project's main metric."
+        ),
     ] = "",
 ) -> None:
     """Compare two models on the test set both were evaluated on, from their stored predictions."""
@@ -89,7 +92,7 @@ def promote(
     ] = "production",
     reason: Reason = "",
     metric: Annotated[
-        str, typer.Option(help="What must be better beyond noise; empty = accuracy, for detectors map50.")
+        str, typer.Option(help="What must be better beyond noise; empty = the project's main metric.")
     ] = "",
     by: By = "",
 ) -> None:
@@ -177,4 +180,6 @@ def _guards(metric: str) -> Any:
 def _print_json(value: Any) -> None:
     import json
 
-    print(json.dumps(value, indent=1, ensure_ascii=False))
+    from assay.files import without_nan
+
+    print(json.dumps(without_nan(value), indent=1, ensure_ascii=False, allow_nan=False))

@@ -25,12 +25,17 @@ POINTS = {"accuracy", "map50", "map50_95"}  # shares: said in percentage points
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two. stored: its name among the stored predictions; thresholds: by class, of detectors."""
+    """One of the two.
+
+    stored: its name among the stored predictions. thresholds: its own, by class, of detectors. metric: its project's main
+    one.
+    """
 
     said: str
     stored: str
     predictions: "Predictions | BoxPredictions"
     thresholds: Mapping[str, float]
+    metric: str
 
 
 def side_of(catalog: Catalog, version: Version, stored: str = "model") -> Side:
@@ -61,15 +66,28 @@ def side_of(catalog: Catalog, version: Version, stored: str = "model") -> Side:
     if stored not in predictions.models:
         raise UserError(f"{path}: holds no baseline beside {version.said}; run the evaluate stage again")
     said = version.said if stored == "model" else f"the baseline {predictions.models[stored]['experiment']}"
-    return Side(said, stored, predictions, about.get("thresholds") or {})
+    shown = predictions.models[stored].get("thresholds") or about.get("thresholds") or {}
+    return Side(
+        said, stored, predictions, shown, _main_metric(catalog, version, "boxes" if boxes else "images")
+    )
+
+
+def _main_metric(catalog: Catalog, version: Version, kind: str) -> str:
+    """What the project of a version calls its main metric, as the record of its training says."""
+    config = (catalog.json(version, "run.json") or {}).get("config") or {}
+    main = (config.get("project") or {}).get("main_metric")
+    return main if main in METRICS[kind] else METRICS[kind][0]
 
 
 def metric_of(side: Side, asked: str) -> str:
-    """The metric two such models are compared by. Raises UserError for one that this kind of model has not."""
+    """The metric two such models are compared by: as asked, else their project's main one.
+
+    Raises UserError for one that this kind of model has not.
+    """
     kind = "images" if hasattr(side.predictions, "table") else "boxes"
     if asked and asked not in METRICS[kind]:
         raise UserError(f"--metric {asked}: {side.said} is compared by {' or '.join(METRICS[kind])}")
-    return asked or METRICS[kind][0]
+    return asked or side.metric
 
 
 def compare_sides(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import UserError
-from assay.files import atomic_write
+from assay.files import atomic_write, without_nan
 from assay.registry.catalog import Version
 
 FOLDER = Path("promotions")
@@ -26,6 +26,7 @@ def read(model: str, folder: Path = FOLDER) -> list[dict[str, Any]]:
         try:
             entry = json.loads(line)
             entry["alias"], entry["action"], entry["from"], entry["to"]["bundle"]
+            datetime.fromisoformat(entry["when"])
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path}:{number}: no entry of a history ({error}); git knows how it was: git checkout {path}"
@@ -38,8 +39,9 @@ def append(entry: Mapping[str, Any], folder: Path = FOLDER) -> Path:
     """Add one entry to its model's file; whole or not at all."""
     path = folder / f"{entry['model']}.jsonl"
     before = path.read_text("utf-8") if path.is_file() else ""
+    line = json.dumps(without_nan(entry), ensure_ascii=False, sort_keys=True, allow_nan=False)
     with atomic_write(path) as temporary:
-        temporary.write_text(before + json.dumps(entry, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+        temporary.write_text(f"{before}{line}\n", "utf-8")
     return path
 
 
@@ -55,40 +57,50 @@ def entry_of(
 ) -> dict[str, Any]:
     """An entry of now."""
     return {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "when": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "who": who,
         "model": target.name,
         "alias": alias,
         "action": action,
-        "from": _named(source),
-        "to": _named(target),
+        "from": named_as(source),
+        "to": named_as(target),
         "why": why,
         "evidence": dict(evidence),
     }
 
 
 def stack(entries: list[dict[str, Any]], alias: str) -> list[dict[str, Any] | None]:
-    """Who held the alias, oldest first, the present holder last; None = nobody. A rollback takes its top off."""
+    """Who held the alias, oldest first, the present holder last; None = nobody. A rollback takes its top off.
+
+    Who got it in between without an entry, by an export or in MLflow's pages, is known from the next entry's "from".
+    """
     held: list[dict[str, Any] | None] = []
     for entry in entries:
         if entry["alias"] != alias:
             continue
-        back = entry["action"] == "rollback"
-        held = held[:-1] if back else [*(held or [entry["from"]]), entry["to"]]
+        if not held or _bundle(held[-1]) != _bundle(entry["from"]):
+            held.append(entry["from"])
+        if entry["action"] == "rollback":
+            held.pop()
+        if not held or _bundle(held[-1]) != _bundle(entry["to"]):
+            held.append(entry["to"])
     return held
 
 
-def standing(entries: list[dict[str, Any]]) -> dict[str, str]:
-    """The bundle that each alias points to by this history."""
-    tops = {alias: stack(entries, alias) for alias in {entry["alias"] for entry in entries}}
-    return {alias: held[-1]["bundle"] for alias, held in tops.items() if held and held[-1]}
+def standing(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The last entry of each alias: "to" has it by this history."""
+    return {entry["alias"]: entry for entry in entries}
+
+
+def unfinished(entries: list[dict[str, Any]], alias: str, holder: Version | None) -> dict[str, Any] | None:
+    """The alias's last entry where its move was killed, so that `holder` still is who it was to be taken from."""
+    last = standing(entries).get(alias)
+    return last if last and same(last["from"], holder) and not same(last["to"], holder) else None
 
 
 def same(named: Mapping[str, Any] | None, version: Version | None) -> bool:
     """Whether an entry's "from" or "to" is this version; both None: nobody."""
-    if named is None or version is None:
-        return named is version
-    return bool(named["bundle"] == version.tags.get("assay.bundle"))
+    return _bundle(named) == _bundle(named_as(version))
 
 
 def person(given: str) -> str:
@@ -105,7 +117,8 @@ def person(given: str) -> str:
     return name
 
 
-def _named(version: Version | None) -> dict[str, Any] | None:
+def named_as(version: Version | None) -> dict[str, Any] | None:
+    """A version as an entry's "from" or "to"."""
     if version is None:
         return None
     return {
@@ -114,3 +127,8 @@ def _named(version: Version | None) -> dict[str, Any] | None:
         "model": version.tags.get("model"),
         "tag": version.tags.get("variant"),
     }
+
+
+def _bundle(named: Mapping[str, Any] | None) -> Any:
+    """What tells versions apart, "" for nobody."""
+    return "" if named is None else named["bundle"]

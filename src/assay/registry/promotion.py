@@ -98,7 +98,8 @@ def promote(
                 f"{alias} of {target.name} has moved meanwhile: {holder.said if holder else 'nobody'} has it; look again"
             )
         entries = history.read(target.name, folder)
-        if history.standing(entries).get(alias) != target.tags.get("assay.bundle"):
+        killed = history.unfinished(entries, alias, holder)
+        if not killed or not history.same(killed["to"], target):
             entry = history.entry_of(
                 "promote", alias, source=holder, target=target, who=who, why=why, evidence=proposal.evidence
             )
@@ -110,7 +111,7 @@ def promote(
 def rollback(
     catalog: Catalog, name: str, alias: str, *, who: str, why: str, folder: Path = history.FOLDER
 ) -> Version:
-    """Give the alias back to who held it before the last promotion, and write that down; returns the version.
+    """Give the alias back to who held it before its last move, and write that down; returns the version.
 
     Raises:
         UserError: nobody held it before, or that version or its artifact is gone.
@@ -118,10 +119,10 @@ def rollback(
     with _alone(catalog) as client:
         entries = history.read(name, folder)
         held, holder = history.stack(entries, alias), catalog.holder(name, alias)
-        moves = [entry["action"] for entry in entries if entry["alias"] == alias]
-        unfinished = moves[-1:] == ["rollback"] and not history.same(
-            held[-1], holder
-        )  # killed before its move
+        killed = history.unfinished(entries, alias, holder)
+        unfinished = killed is not None and killed["action"] == "rollback"
+        if not killed and not (held and history.same(held[-1], holder)):
+            held.append(history.named_as(holder))  # it got the alias without an entry
         back = held[-1:] if unfinished else held[-2:-1]
         if not back or back[0] is None:
             raise UserError(f"{name}: nobody was {alias} before, so there is nothing to go back to")
@@ -142,11 +143,10 @@ def rollback(
 
 def said(evidence: Mapping[str, Any]) -> list[str]:
     """A comparison in words, a line each."""
-    metric, gain = evidence["metric"], evidence["gain"]
     lines = [
         f"against {evidence['reference']}, {evidence['n']} images in {evidence['groups']} groups"
         f" ({evidence['split']}, {evidence['source']} data, test set {evidence['test_set'][:12]})",
-        f"{_words(metric)}: {_difference(gain, metric)}: {evidence['verdict']}",
+        _gain(evidence),
     ]
     if wrong := evidence.get("false_positives"):
         lines.append(f"false positives an image, each at its own thresholds: {_difference(wrong, '')}")
@@ -161,11 +161,7 @@ def said(evidence: Mapping[str, Any]) -> list[str]:
 def _not_better(evidence: Mapping[str, Any]) -> list[str]:
     if evidence["verdict"] == "better beyond noise":
         return []
-    metric = evidence["metric"]
-    return [
-        f"its gain over {evidence['reference']} is within noise or a loss"
-        f" ({_words(metric)} {_difference(evidence['gain'], metric)}: {evidence['verdict']})"
-    ]
+    return [f"its gain over {evidence['reference']} is within noise or a loss ({_gain(evidence)})"]
 
 
 def _recall_lost(evidence: Mapping[str, Any], guard: float) -> list[str]:
@@ -234,8 +230,12 @@ def _move(
         write_cards(client, run, catalog.mlruns if catalog.local else None)  # they say which alias is whose
 
 
-def _words(metric: str) -> str:
-    return "false positives an image at equal recall" if metric == "false_positives" else metric
+def _gain(evidence: Mapping[str, Any]) -> str:
+    """The gain and its verdict, which stands alone where a recall that is not reached leaves no gain."""
+    metric, gain = evidence["metric"], evidence["gain"]
+    name = "false positives an image at equal recall" if metric == "false_positives" else metric
+    number = [_difference(gain, metric)] if isfinite(gain["value"]) else []
+    return ": ".join([name, *number, evidence["verdict"]])
 
 
 def _difference(found: Mapping[str, float], metric: str) -> str:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,8 +54,7 @@ def register(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    mine = f"name = '{name}' and tags.`assay.bundle` = '{bundle.id}'"
-    found = list(client.search_model_versions(mine))
+    found = _versions(client, name, bundle.id)
     if found:
         version = found[0]
     else:
@@ -62,10 +62,25 @@ def register(
         tags = {"assay.bundle": bundle.id, "project": bundle.project, **wish["tags"]}
         version = client.create_model_version(name, f"models:/{model}", run, model_id=model, tags=tags)
     standing = history.standing(history.read(name))  # a rebuilt store gets its promotions back
-    kept = [alias for alias, bundle_id in standing.items() if bundle_id == bundle.id]
-    for alias in dict.fromkeys([*wish["aliases"], *kept]):
+    kept = [alias for alias, entry in standing.items() if entry["to"]["bundle"] == bundle.id]
+    wished = [
+        alias for alias in wish["aliases"] if not _given_since(client, bundle, name, standing.get(alias))
+    ]
+    for alias in dict.fromkeys([*wished, *kept]):
         client.set_registered_model_alias(name, alias, version.version)
     return [] if found else [f"{name} {version.version}"]
+
+
+def _versions(client: "MlflowClient", name: str, bundle_id: str) -> list[Any]:
+    return list(client.search_model_versions(f"name = '{name}' and tags.`assay.bundle` = '{bundle_id}'"))
+
+
+def _given_since(client: "MlflowClient", bundle: Bundle, name: str, entry: Mapping[str, Any] | None) -> bool:
+    """Whether a person gave the alias to a version that is there after this bundle was exported."""
+    if entry is None or not bundle.ended:
+        return False
+    when, exported = (datetime.fromisoformat(one).astimezone(UTC) for one in (entry["when"], bundle.ended))
+    return when > exported and bool(_versions(client, name, entry["to"]["bundle"]))
 
 
 def _logged_model(
