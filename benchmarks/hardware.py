@@ -30,6 +30,15 @@ def made_on(machine: Mapping[str, Any], packages: Sequence[str]) -> dict[str, st
     }
 
 
+def memory_mb(process: int) -> tuple[int, int]:
+    """Resident memory of a process, and of all its children together, MB of 10^6 bytes."""
+    import psutil
+
+    own = psutil.Process(process)
+    children = sum(one.memory_info().rss for one in own.children(recursive=True))
+    return round(own.memory_info().rss / 1e6), round(children / 1e6)
+
+
 def write_table(target: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Write rows to the CSV whole or not at all; keys that are no column are left out."""
     with atomic_write(target) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:

@@ -1,17 +1,23 @@
-"""The documents service under load: a real server on loopback, one A4 page a request.
+"""The documents service under load, or under malformed uploads: a real server on loopback.
 
     python -m benchmarks.service [--pdf PDF] [--requests 1000]
+    python -m benchmarks.service --malformed 2000
 
-Starts `assay serve documents` in this folder, with the model it chooses by itself. Rows: the first answer of a warm
-service that is idle (one client, a new connection for each request, a pause before); then 1, 4 and 16 clients that send
-the next request when the last is answered. Who is refused as one too many (429) asks again after 0.25 s: p50, p95 and p99
-are of the whole wait, and the refusals are counted. Memory is that of the server and the processes that draw, before the
-first counted request and after each row's last. Nothing else may use the machine.
+Starts `assay serve documents` in this folder, with the model it chooses by itself and its default limits.
 
-Writes results/benchmarks/service-<cpu>-<n>core.csv; the status is 1 if a request ended in anything but 200 and 429.
+Load, one A4 page a request. Rows: the first answer of a warm service that is idle (one client, a new connection for
+each request, a pause before); then 1, 4 and 16 clients, with 200, 300 and 500 of 1000 requests, that send the next
+one when the last is answered. Who is refused as one too many (429) asks again after 0.25 s: p50, p95 and p99 are of
+the whole wait, and the refusals are counted. Memory is that of the server and the processes that draw, before the
+first counted request of all and after each row's last: the last row's is that after all of them. Nothing else may use
+the machine. Writes results/benchmarks/service-<cpu>-<n>core.csv; the status is 1 if a request ended in anything but
+200 and 429.
+
+Malformed uploads (`benchmarks.malformed`), one after the other: see `benchmarks.service_malformed`.
 """
 
 import argparse
+import os
 import signal
 import socket
 import subprocess
@@ -19,7 +25,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +34,8 @@ import httpx
 import numpy as np
 
 from assay.environment import describe
-from benchmarks.hardware import MADE_ON, made_on, table_path, write_table
+from benchmarks import service_malformed
+from benchmarks.hardware import MADE_ON, made_on, memory_mb, table_path, write_table
 
 CLIENTS = {1: 0.2, 4: 0.3, 16: 0.5}  # clients -> share of the requests
 FIRST, PAUSE, AGAIN = (
@@ -48,34 +56,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.service", description=__doc__.splitlines()[0])
     parser.add_argument("--pdf", type=Path, default=Path("data/documents/pdfs/order_05.pdf"))
     parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--malformed", type=int, help="send so many malformed uploads instead")
     chosen = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no server stays behind whoever ends this
+    if chosen.malformed is not None:
+        return malformed(chosen.malformed)
     if not chosen.pdf.is_file():
         parser.error(f"--pdf {chosen.pdf}: no such file; `assay data --project documents` makes the sample")
     if chosen.requests < 50:
         parser.error(f"--requests {chosen.requests}: expected 50 or more")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no server stays behind whoever ends this
-    content, port, machine = chosen.pdf.read_bytes(), _free_port(), describe()
-    command = [sys.executable, "-m", "assay.cli", "serve", "documents", "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        about = _wait(address, server)
+    content, rows = chosen.pdf.read_bytes(), []
+    with serving() as (address, server, made):
         load(address, content, clients=4, requests=20)  # every process that draws has drawn
-        before, rows = memory_mb(server.pid), []
+        before = sum(memory_mb(server.pid))
         ways: list[dict[str, Any]] = [{"clients": 1, "requests": FIRST, "pause": PAUSE}]
         ways += [{"clients": k, "requests": round(chosen.requests * share)} for k, share in CLIENTS.items()]
         for way in ways:
             row = load(address, content, **way)
-            rows.append(row | {"memory_before_mb": before, "memory_after_mb": memory_mb(server.pid)})
-            print(", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
-    finally:
-        end(server)
-    told = {"model": f"{about['architecture']} {about['sha256'][:12]}", "image_size": about["image_size"]}
-    target = table_path("service", machine)
-    made = made_on(machine, ("onnxruntime", "openvino"))
-    write_table(target, [row | told | made for row in rows], COLUMNS)
+            memory = {"memory_before_mb": before, "memory_after_mb": sum(memory_mb(server.pid))}
+            rows.append(row | memory | made)
+            print(", ".join(f"{key} {value}" for key, value in (row | memory).items()), flush=True)
+    target = table_path("service", describe())
+    write_table(target, rows, COLUMNS)
     print(target)
     return int(any(row["other"] for row in rows))
+
+
+def malformed(count: int) -> int:
+    """Send malformed uploads, print and store; see `benchmarks.service_malformed`."""
+    with serving() as (address, server, made):
+        service_malformed.throw(address, server, service_malformed.WARM_UP, seed=1)
+        rows = service_malformed.throw(address, server, count, seed=2)
+    for row in rows:
+        print(", ".join(f"{key} {value}" for key, value in row.items()))
+    target = table_path("service-malformed", describe())
+    write_table(target, [row | made for row in rows], service_malformed.COLUMNS)
+    print(target)
+    return int(any(row["unexpected"] or row["crashed"] for row in rows))
+
+
+@contextmanager
+def serving() -> Iterator[tuple[str, subprocess.Popen[bytes], dict[str, Any]]]:
+    """A server that is ready: its address, its process, and the columns that say which model it is and on what."""
+    port = _free_port()
+    command = [sys.executable, "-m", "assay.cli", "serve", "documents", "--port", str(port)]
+    defaults = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_SERVICE_")}
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=defaults)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        about = _wait(address, server)
+        told = {"model": f"{about['architecture']} {about['sha256'][:12]}", "image_size": about["image_size"]}
+        yield address, server, told | made_on(describe(), ("onnxruntime", "openvino"))
+    finally:
+        end(server)
 
 
 def load(address: str, content: bytes, *, clients: int, requests: int, pause: float = 0) -> dict[str, Any]:
@@ -146,13 +179,6 @@ def end(server: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
-
-
-def memory_mb(process: int) -> int:
-    """Resident memory of a process and its children, MB; Linux only."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text("utf-8").split()
-    pages = [int(Path(f"/proc/{one}/statm").read_text("utf-8").split()[1]) for one in (process, *children)]
-    return round(sum(pages) * 4096 / 1e6)
 
 
 def _wait(address: str, server: subprocess.Popen[bytes]) -> dict[str, Any]:

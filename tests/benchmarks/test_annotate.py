@@ -1,11 +1,8 @@
 """When two pages count as alike."""
 
-import os
-
 import pytest
 
 from benchmarks.annotate import same
-from benchmarks.service import memory_mb
 
 PAGE = [((0, 0, 100, 50), 1, 2), ((0, 200, 100, 250), 1, 1)]
 
@@ -24,7 +21,3 @@ PAGE = [((0, 0, 100, 50), 1, 2), ((0, 200, 100, 250), 1, 1)]
 )
 def test_pages_with_the_same_groups_are_alike(other, alike):
     assert same(PAGE, other) is alike
-
-
-def test_memory_is_that_of_a_process_and_its_children():
-    assert 20 < memory_mb(os.getpid()) < 20_000

@@ -1,17 +1,22 @@
 """Small documents drawn in memory, and a stand-in for a detector that says what it is told to."""
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
-from reportlab.lib.pdfencrypt import StandardEncryption
-from reportlab.lib.utils import ImageReader
-from reportlab.pdfgen import canvas
 
 from assay.data.detections import detections
 from assay.documents.reading import Model
-from assay.sample.marks import qr
+from benchmarks.small_documents import (  # noqa: F401 - tests find them here
+    locked,
+    logo,
+    nothing,
+    pdf,
+    png,
+    read_scan,
+    scan,
+    strips,
+    text,
+    with_code,
+)
 
 CLASSES = ("qr", "signature", "stamp")
 
@@ -42,68 +47,6 @@ MARKS = (
 
 def model(*rows):
     return Model(Told(*rows), {"experiment": "told", "sha256": "0" * 64})
-
-
-def pdf(*pages, encrypt=None, rotate=0):
-    """A PDF of A6 pages in points; each page is what `draw(canvas)` draws."""
-    stream = io.BytesIO()
-    drawn = canvas.Canvas(stream, pagesize=(298, 420), invariant=1, encrypt=encrypt)
-    for draw in pages:
-        drawn.setPageSize((298, 420))
-        draw(drawn)
-        drawn.setPageRotation(rotate)
-        drawn.showPage()
-    drawn.save()
-    return stream.getvalue()
-
-
-def text(drawn):
-    drawn.drawString(30, 300, "signed by both parties")
-
-
-def nothing(drawn):
-    pass
-
-
-def scan(drawn):
-    drawn.drawImage(ImageReader(Image.new("RGB", (60, 84), (250, 248, 240))), 0, 0, 298, 420)
-
-
-def read_scan(drawn):
-    """A scan with the invisible text that recognition lays over it."""
-    scan(drawn)
-    line = drawn.beginText(30, 300)
-    line.setTextRenderMode(3)
-    line.textOut("signed by both parties")
-    drawn.drawText(line)
-
-
-def strips(drawn):
-    for top in range(0, 420, 42):
-        drawn.drawImage(ImageReader(Image.new("L", (60, 8), 250)), 0, top, 298, 42)
-
-
-def logo(drawn):
-    text(drawn)
-    drawn.drawImage(ImageReader(Image.new("L", (60, 60), 90)), 10, 350, 60, 60)
-
-
-def locked():
-    return pdf(text, encrypt=StandardEncryption("secret", "owner", strength=40))
-
-
-def png(picture):
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def with_code(words, size=(420, 298), at=(40, 60), module=3):
-    """A white uint8 page with a QR code; at: x, y of its corner."""
-    page = np.full((*size, 3), 255, np.uint8)
-    code = qr(words, module=module)[..., :3]
-    page[at[1] : at[1] + len(code), at[0] : at[0] + len(code)] = code
-    return page
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.malformed import SECRET, many_pages, uploads
+from benchmarks.malformed import SECRET, many_pages, uploads
 
 ROOT = Path(__file__).resolve().parents[2]
 _HOST = re.compile(rf"{re.escape(str(ROOT))}|site-packages|Traceback|/tmp/| at 0x[0-9a-f]{{6}}|\.py\b")

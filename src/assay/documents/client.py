@@ -9,9 +9,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from assay.errors import UserError
 
 SECONDS = 300  # the service gives up before; this is for one that hangs
-_DIRECTLY = build_opener(
-    ProxyHandler({})
-)  # a document goes to the service and to no proxy of the environment
+_DIRECTLY = build_opener(ProxyHandler({}))  # not to a proxy that the environment names
 
 
 def ask(url: str, content: bytes, *, token: str | None = None, **how: float | str | bool) -> dict[str, Any]:
