@@ -189,11 +189,14 @@ def report_claims() -> None:
     """Write results/claims/report.md and .html: every claim with its verdict, and what runs measured beside it."""
     from assay.claims.book import load
     from assay.claims.check import check
+    from assay.claims.listing import counted
     from assay.claims.measured import read_results
     from assay.claims.report import write_report
 
     book = load()
-    print(write_report(Path("results/claims"), book, check(book), read_results(Path("results"))))
+    results = check(book)
+    print(write_report(Path("results/claims"), book, results, read_results(Path("results"))))
+    print("\n".join(counted(book, results, list(book.documents))))
 
 
 @app.command()

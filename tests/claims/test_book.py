@@ -107,10 +107,65 @@ def test_a_division_by_nothing_is_one_line(book):
         ({"line": 1, "metric": "x"}, "needs `written`"),
         ({"source": "computed", "metric": "x"}, "has `equals`"),
         ({"line": 1, "written": "5", "metric": "x", "means": "five", "equals": 5}, "give one of them"),
+        ({"line": [], "written": "5", "metric": "x"}, "needs its line"),
+        ({"line": [3, 0], "written": "5", "metric": "x"}, "counted from 1"),
     ],
 )
 def test_a_claim_says_where_it_comes_from(book, entry, says):
     assert says in refusal(book, {"a": entry})
+
+
+@pytest.mark.parametrize(
+    "equals", [float("nan"), float("inf"), True, [1, 2], {"sum": [True, 3]}, {"sum": [[1], 3]}]
+)
+def test_what_is_no_expression_is_refused(book, equals):
+    message = refusal(book, {"a": claim("5", equals=equals)})
+    assert "claims.a.equals" in message
+    assert "expected a claim's name, a number, or {function: arguments}" in message
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ({"n": 100, "classes": {"a": 10, "b": 20}}, "sets.val: its classes sum to 30, n is 100"),
+        ({"n": 10, "in_training": 20}, "sets.val: in_training is 20, more than its 10 images"),
+        ({"n": 500, "images": 10, "in_training": 20}, "more than its 10 images"),
+    ],
+)
+def test_a_set_s_counts_go_together(book, where, says):
+    assert says in refusal(book, {"a": claim("5")}, sets={"val": {"title": "t"} | where})
+    book(
+        {"a": claim("5")},
+        sets={"val": {"title": "t", "n": 30, "classes": {"a": 10, "b": 20}, "in_training": 30}},
+    )
+
+
+def test_a_reference_of_a_schedule_that_nothing_uses_is_resolved(book):
+    schedule = {"title": "t", "decay": "linear", "lr0": "rate", "lrf": 1, "epochs": 10, "steps_per_epoch": 5}
+    schedules = {"k": schedule | {"warmup_epochs": {"sum": ["wram", 1]}}}
+    claims = {"rate": claim("0.1"), "warm": claim("3")}
+    assert "900.yaml: k: wram: no such claim (did you mean 'warm'?)" in refusal(
+        book, claims, schedules=schedules
+    )
+
+
+def test_what_a_number_would_follow_from_must_not_follow_from_it(book):
+    claims = {"a": claim("5", equals=4, instead="b"), "b": claim("5", 2, "other", equals={"sum": ["a", 0]})}
+    assert "a: rests on itself: a -> b -> a; take one `equals` or `instead` out" in refusal(book, claims)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "empty; expected the keys document, title, name, project, claims"),
+        ("- a\n", "a list or text; expected the keys"),
+        ("claims:\n  ? [a]\n  : {line: 1}\n", "line 2: a key is a list or mapping"),
+        ("claims:\n  {a: b}: {line: 1}\n", "line 2: a key is a list or mapping"),
+    ],
+)
+def test_a_file_without_keys_or_with_odd_ones_is_one_line(tmp_path, text, says):
+    (tmp_path / "900.yaml").write_text(text)
+    assert says in refusal(load, tmp_path)
 
 
 def test_an_empty_folder_is_one_line(tmp_path):
@@ -165,6 +220,36 @@ def test_another_document_s_claims_are_reached_by_their_full_name(book, tmp_path
     }
     books = book({"a": claim("5", equals={"sum": ["901/n", 1]})}, **{"901": yaml.safe_dump(other)})
     assert [(one.verdict, one.text) for one in check(books)] == [("consistent", "4 + 1 = 5")]
+
+
+@pytest.mark.parametrize(
+    ("equals", "fit", "unfit"),
+    [
+        ({"ratio": ["hundred", "few"]}, "5", "1"),  # 100 / <50: more than 2
+        ({"reduction": ["few", "hundred"]}, "80%", "40%"),
+        ({"complement": "part"}, "99%", "94%"),
+        ({"difference": ["hundred", "few"]}, "90", "40"),
+        ({"difference": ["many", "few"]}, "-20", None),  # 30+ less <50: anything
+        ({"f1": ["high", "half"]}, "90%", "40%"),  # no number, were an open end infinite
+        ({"steps": ["about", "about"]}, "2", "4"),  # the middle lies on a plateau: ⌈110 / 90⌉
+        ({"product": ["loss", "about"]}, "-330", "-340"),  # falls with its second argument
+        ({"sum": ["loss"] * 40}, "-120", "-125"),  # a long one is as fast
+    ],
+)
+def test_open_and_rounded_ends_are_carried_through_whichever_way_a_function_goes(book, equals, fit, unfit):
+    claims = {
+        "hundred": claim("100", metric="a"), "few": claim("<50", metric="b"), "part": claim("<5%", metric="c"),
+        "many": claim("30+", metric="d"), "high": claim("≥90%", metric="e"), "half": claim("90%", metric="f"),
+        "about": claim("90-110", metric="g"), "loss": claim("-3.0", metric="h"),
+    }  # fmt: skip
+    for written, verdict in ((fit, "consistent"), (unfit, "inconsistent")):
+        if written:
+            found = [
+                one
+                for one in check(book(claims | {"r": claim(written, equals=equals)}))
+                if one.rule == "derivation"
+            ]
+            assert [one.verdict for one in found] == [verdict], (written, found)
 
 
 def test_every_function_is_monotone_where_rounding_is_carried_through():

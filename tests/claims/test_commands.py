@@ -39,5 +39,10 @@ def test_the_report_goes_to_results(assay, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("conf").mkdir()
     Path("conf/claims").symlink_to(source)
-    assert assay("claims", "report")[:2] == (0, "results/claims/report.html\n")
+    status, printed, _ = assay("claims", "report")
+    assert status == 0
+    path, head, *documents = printed.splitlines()
+    assert path == "results/claims/report.html"
+    assert head.split()[:4] == ["document", "claims", "consistent", "inconsistent"]
+    assert [row.split()[0] for row in documents] == ["000", "001", "002", "003", "004"]
     assert Path("results/claims/report.md").is_file()

@@ -36,7 +36,7 @@ def answer(book, rows, written="91.92%", **others):
         {"a": claim(written, metric="accuracy", experiment="resnet18", set="val") | others}, sets=SETS
     )
     found = answers(books, rows).get("900/a", [])
-    return [(one.answers(books.written["900/a"].value), one.comparable) for one in found]
+    return [(one.answers(books.written["900/a"]), one.why_not) for one in found]
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,30 @@ def answer(book, rows, written="91.92%", **others):
         (sweep_row(source="sample"), ("not comparable", "sample data")),
         (sweep_row(source="own"), ("not comparable", "own data")),
         (sweep_row(n=600), ("not comparable", "600 other images")),
+        (sweep_row().replace("0.89,0.93", ","), ("not comparable", "no interval")),  # one group alone
     ],
 )
 def test_only_what_may_be_compared_is_compared(book, results, row, expected):
     assert answer(book, results(cherry__x=[SWEEP, row])) == [expected]
+
+
+@pytest.mark.parametrize(("written", "expected"), [("~91%", "reproduced"), ("91.0%", "not reproduced")])
+def test_what_a_published_number_s_rounding_leaves_open_is_held_against_the_interval(
+    book, results, written, expected
+):
+    """The interval ends at 90.49 %."""
+    rows = results(cherry__x=[SWEEP, sweep_row(0.8849)])
+    assert [found for found, _ in answer(book, rows, written)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "why"), [("7,7", "no interval"), ("7,9", "of another epoch than the published; no interval")]
+)
+def test_f1_is_read_and_its_lack_of_an_interval_said(book, results, epochs, why):
+    header = SWEEP + ",as_published,epoch,as_published_epoch,f1_macro"
+    rows = results(cherry__x=[header, sweep_row(0.80) + f",0.92,{epochs},0.91"])
+    assert [(one.metric, one.value) for one in rows] == [("accuracy", 0.92), ("f1", 0.91)]
+    assert answer(book, rows, "0.9186", metric="f1") == [("not comparable", why)]
 
 
 def test_a_number_of_another_experiment_answers_nothing(book, results):

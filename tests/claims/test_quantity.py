@@ -22,7 +22,9 @@ from assay.claims.quantity import exactly, parse
         ("≥94.5%", "", 0.945, 0.945, math.inf),
         ("30+ FPS", "", 30, 30, math.inf),
         ("90%+", "", 0.9, 0.9, math.inf),
-        ("<50", "", 50, -math.inf, 50),
+        ("<50", "", 50, 0, 50),  # without a minus, it is above zero
+        ("<-5%", "", -0.05, -math.inf, -0.05),
+        ("~1 hour", "", 3600, 0, 7200),
         ("±1.5%", "", 0.015, 0.0145, 0.0155),
         ("-0.5%", "", -0.005, -0.0055, -0.0045),
         ("2–4 hours", "", 3 * 3600, 1.5 * 3600, 4.5 * 3600),  # a range, its first unit from the last

@@ -1,4 +1,6 @@
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,7 @@ def test_the_report_is_the_same_every_time_and_needs_nothing_else(made, tmp_path
         r'(src|href)="(?!data:|#|\.\./cherry/)', html
     )  # links lead to tables of results/ only
     assert "NEW | BEST &lt;b&gt;" in html
+    assert '<span class="no-evidence">' in html  # two words were two classes, one of them that of "evidence"
     assert not re.search(r"\b20\d\d-\d\d-\d\d\b", html)
 
 
@@ -85,9 +88,32 @@ def test_the_markdown_s_tables_survive_a_pipe_in_a_sentence(made, tmp_path):
     write_report(tmp_path / "claims", made, check(made), [])
     lines = (tmp_path / "claims/report.md").read_text().splitlines()
     widths = [(len(re.findall(r"(?<!\\)\|", line)), line) for line in lines if line.startswith("|")]
-    assert {count for count, _ in widths} <= {5, 6, 8}, widths
+    assert {count for count, _ in widths} <= {5, 6, 9}, widths
     assert any(r"NEW \| BEST" in line for line in lines)
     assert "No run has measured" in "\n".join(lines)
+
+
+def test_a_published_accuracy_stands_with_the_interval_of_its_images(made, tmp_path):
+    write_report(tmp_path / "claims", made, check(made), [])
+    lines = (tmp_path / "claims/report.md").read_text().splitlines()
+    shown = {
+        line.split(" | ")[0].strip("| "): line.split(" | ")[4] for line in lines if line.count(" | ") == 7
+    }
+    assert shown["a"] == "92.8 to 95.4 %, n = 1226"
+    assert shown["gain"] == shown["n"] == shown["alone"] == ""
+    html = (tmp_path / "claims/report.html").read_text()
+    assert "<th>95 % interval</th>" in html
+    assert "<td>92.8 to 95.4 %, n = 1226</td>" in html
+
+
+def test_a_number_without_an_interval_is_listed_and_not_drawn(made, tmp_path):
+    alone = replace(run(tmp_path / "results"), low=math.nan, high=math.nan)
+    folder = tmp_path / "results/claims"
+    write_report(folder, made, check(made), [alone])
+    text = (folder / "report.md").read_text()
+    assert "90.0 % (no interval) | 1226 | original | full | download | [not comparable]" in text
+    assert "): no interval |" in text
+    assert not (folder / "measured-cherry.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,34 @@ def test_same_images(verdicts, other, found):
 
 
 @pytest.mark.parametrize(
+    "equals",
+    [
+        {"product": [{"difference": ["new", "old"]}, 100]},
+        {"difference": ["new", "again"]},  # by way of a computed claim
+        {"ratio": [{"mean": ["new", "newer"]}, "old"]},
+    ],
+)
+def test_same_images_is_asked_of_every_call_and_of_what_computed_claims_rest_on(verdicts, equals):
+    claims = {
+        "new": claim("90%", metric="accuracy", experiment="x", set="val"),
+        "newer": claim("90%", metric="accuracy", experiment="z", set="val"),
+        "old": claim("80%", metric="accuracy", experiment="y", set="test"),
+        "again": {"source": "computed", "metric": "accuracy", "equals": "old"},
+        "gain": claim("10", equals=equals),
+    }
+    found = verdicts("same images", claims, sets={"val": VAL, "test": TEST})
+    assert found[0] == ("not like for like", "90% on the validation images, 80% on the test images")
+    claims["old"]["set"] = "val"
+    assert verdicts("same images", claims, sets={"val": VAL, "test": TEST}) == []
+
+
+def test_same_images_is_not_asked_of_numbers_on_one_side_of_a_comparison(verdicts):
+    claims = {name: claim("90%", metric="accuracy", experiment=name, set=name) for name in ("val", "test")}
+    claims["share"] = claim("0.018", equals={"ratio": [{"mean": ["val", "test"]}, 50]})
+    assert verdicts("same images", claims, sets={"val": VAL, "test": TEST}) == []
+
+
+@pytest.mark.parametrize(
     ("second", "verdict"),
     [
         (claim("0.87", 2, "mean", experiment="x"), "consistent"),  # fewer decimals
@@ -98,6 +126,7 @@ def test_one_class_of_many_images_is_not_guessed_from_few_decimals(verdicts):
         ("85.0%", "recall", "b", "consistent"),  # 34 of 40
         ("86.0%", "recall", "b", "inconsistent"),
         ("93.4%", "f1", None, None),  # no count of images
+        ("≥93.4%", "accuracy", None, "consistent"),  # 94 and more
     ],
 )
 def test_whole_numbers(verdicts, written, metric, label, verdict):
@@ -177,6 +206,11 @@ def test_bytes_a_parameter(verdicts, size, found):
     assert [one for one, _ in verdicts("bytes a parameter", claims)] == found
     claims["p"]["experiment"] = "y"
     assert verdicts("bytes a parameter", claims) == []
+
+
+def test_best_is_said_of_a_metric_of_which_more_is_better(verdicts):
+    with pytest.raises(UserError, match=r"`best` is for accuracy, .* not for loss"):
+        verdicts("best epoch", {"a": claim("0.10", metric="loss", epoch=3, best=True)})
 
 
 @given(st.floats(0.01, 1), st.floats(0.01, 1), st.integers(2, 5), st.integers(0, 4))

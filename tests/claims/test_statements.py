@@ -2,6 +2,7 @@
 
 import pytest
 
+from assay.errors import UserError
 from tests.claims.helpers import claim
 
 VAL = {"title": "the validation images", "n": 1226}
@@ -25,15 +26,12 @@ def accuracy(written, where="val"):
 @pytest.mark.parametrize(
     ("both", "claimed", "verdict", "says"),
     [
-        (("94.21%", "94.05%"), "better", "no evidence", "McNemar's exact p is 0.5"),  # 2 images
-        (
-            ("94.21%", "92.99%"),
-            "better",
-            "no evidence",
-            "predictions for the same images",
-        ),  # 15 images, overlapping
-        (("94.21%", "88.42%"), "better", "consistent", "do not overlap"),
-        (("88.42%", "94.21%"), "worse", "consistent", "do not overlap"),
+        (("94.21%", "94.05%"), "better", "no evidence", "exact p is 0.5 to 0.93, whichever"),  # 2 images
+        (("94.21%", "92.99%"), "better", "not testable", "p is 6.1e-05 to 0.26"),  # 15: by the predictions
+        (("95.02%", "92.58%"), "better", "consistent", "p is 1.9e-09 to 0.018"),  # overlap is no test
+        (("94.21%", "88.42%"), "better", "consistent", "1155 and 1084 of 1226 right"),
+        (("88.42%", "94.21%"), "worse", "consistent", "1084 and 1155 of 1226 right"),
+        (("94%", "92.99%"), "better", "not testable", "1147 to 1158 and 1140 of 1226 right"),
         (
             ("93.15%", "93.07%"),
             "worse",
@@ -56,8 +54,24 @@ def test_better_wants_the_same_images_and_their_number(judged):
     sets = {"val": VAL, "test": OTHER}
     assert judged("better", {"value": "a", "than": "b"}, claims, sets=sets)[0] == "not like for like"
     claims = {name: claim(f"{value}%", metric="map50") for name, value in (("a", 82), ("b", 79))}
-    claims["b"]["metric"] = "map50_95"
     assert judged("better", {"value": "a", "than": "b"}, claims)[0] == "not testable"
+    claims = {"a": accuracy("94.21%"), "b": claim("88.42%", metric="accuracy")}  # of images that nobody names
+    assert judged("better", {"value": "a", "than": "b"}, claims, sets={"val": VAL})[0] == "not testable"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "says"),
+    [
+        (("latency", "latency"), "s: better: compares latency with latency; .* more is better"),
+        (("accuracy", "recall"), "s: better: compares accuracy with recall; "),
+    ],
+)
+def test_better_is_refused_where_less_may_be_better_or_the_metrics_differ(judged, metrics, says):
+    claims = {
+        name: claim("80%", metric=one, experiment=name) for name, one in zip("ab", metrics, strict=True)
+    }
+    with pytest.raises(UserError, match=says):
+        judged("better", {"value": "a", "than": "b"}, claims)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +91,22 @@ def test_at_least(judged, value, elsewhere, verdict):
     }  # fmt: skip
     arguments = {"value": "a", "target": "target", "elsewhere": elsewhere}
     assert judged("at_least", arguments, claims, sets={"val": VAL, "test": OTHER})[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"value": "a", "target": "least"}, "≤40 ms is a bound from above"),
+        ({"value": 0.9, "target": "a"}, "value = 0.9: input should be a valid string"),
+    ],
+)
+def test_at_least_refuses_a_target_to_stay_below_and_a_bare_number(judged, arguments, says):
+    claims = {
+        "a": claim("37 ms", metric="latency"),
+        "least": claim("≤40 ms", metric="latency", kind="target"),
+    }
+    with pytest.raises(UserError, match=says):
+        judged("at_least", arguments, claims)
 
 
 @pytest.mark.parametrize(("b", "verdict"), [("28.6M", "inconsistent"), ("11.0M", "consistent")])
@@ -185,7 +215,7 @@ def test_undecided(judged, score, verdict):
 
 
 @pytest.mark.parametrize(
-    ("n", "other", "verdict"), [("6", "~72%", "no evidence"), ("5000", "~65%", "consistent")]
+    ("n", "other", "verdict"), [("6", "~72%", "not testable"), ("5000", "~65%", "consistent")]
 )
 def test_gap(judged, n, other, verdict):
     claims = {"a": claim("74.62%", metric="x"), "b": claim(other, metric="y"), "n": claim(n, metric="z")}
@@ -221,3 +251,44 @@ def test_confounded(judged, batch, verdict):
 def test_needs(judged, metric, verdict):
     claims = {"a": claim("0.9", metric=metric, experiment="x")}
     assert judged("needs", {"metrics": ["precision"], "experiments": ["x"]}, claims)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("metric", "experiment", "says"),
+    [
+        ("recal", "x", "recal: no claim has this metric \\(did you mean 'recall'\\?\\); write {new: recal}"),
+        ("recall", "y", "y: no claim has this experiment"),
+        ({"new": "recall"}, "x", "{new: recall}: claims have this metric; write recall"),
+        ("recall", {"new": "x"}, "{new: x}: claims have this experiment"),
+    ],
+)
+def test_needs_knows_every_name_or_is_told_that_it_is_new(judged, metric, experiment, says):
+    with pytest.raises(UserError, match=says):
+        judged(
+            "needs", {"metrics": [metric], "experiments": [experiment]}, {"a": claim("0.9", experiment="x")}
+        )
+
+
+def test_what_is_new_is_not_given(judged):
+    arguments = {
+        "metrics": ["value", {"new": "calibration error"}],
+        "experiments": ["x", {"new": "x without y"}],
+    }
+    found, text = judged("needs", arguments, {"a": claim("0.9", experiment="x")})
+    assert found == "not testable"
+    assert text == (
+        "not given: value of x without y, calibration error of x, calibration error of x without y"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"a": "x", "b": "yy", "credited": "batch"}, "yy: no claim has this experiment"),
+        ({"a": "x", "b": "y", "credited": "bach"}, "bach: no claim has this metric"),
+    ],
+)
+def test_confounded_knows_both_experiments_and_what_is_credited(judged, arguments, says):
+    claims = {name: claim("16", metric="batch", experiment=name, kind="setting") for name in ("x", "y")}
+    with pytest.raises(UserError, match=says):
+        judged("confounded", arguments, claims)

@@ -1,19 +1,21 @@
 """Claim files -> one book: read strictly, every reference resolved, no claim that rests on itself."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from assay.claims.functions import FUNCTIONS
+from assay.claims.functions import FUNCTIONS, Function
 from assay.claims.quantity import Quantity, exactly, parse
 from assay.claims.schema import Claim, Document, EvaluationSet, Expression, Schedule, Statement
 from assay.errors import UserError
 
 FOLDER = Path("conf/claims")
+_ENDLESS = 1e300  # for an open end: infinity less infinity would be no number
 
 
 @dataclass(frozen=True)
@@ -88,27 +90,28 @@ class Book:
     def evaluate(self, expression: Expression, home: str) -> Value:
         """An expression's quantity, with every argument's rounding carried through, and its arithmetic.
 
-        Every function is monotone in each argument, so the ends follow from the arguments' ends.
-
         Raises UserError: an unknown function or claim, too many or few arguments, or units that do not go together.
         """
         if isinstance(expression, str):
             return self.value(self.full("claims", expression, home))
         if isinstance(expression, int | float):
             return Value(exactly(float(expression)), f"{expression:g}")
-        name, function, arguments = self._call(expression, home)
+        name, function, arguments = self.call(expression, home)
         values = [self.evaluate(argument, home) for argument in arguments]
         try:
             dimension = function.dimension([value.quantity.dimension for value in values])
-            middle = [value.quantity.value for value in values]
-            result = function.call(*middle)
-            low, high = _ends(function.call, middle, [value.quantity for value in values])
+            result = function.call(*(value.quantity.value for value in values))
+            low, high = _ends(function, [value.quantity for value in values])
         except (ValueError, ZeroDivisionError, OverflowError) as error:
             raise UserError(f"{self.where(home)}: {name}: {error}") from None
         texts = [f"({value.text})" if value.compound and len(values) > 1 else value.text for value in values]
         return Value(Quantity(result, low, high, dimension), function.text(texts), function.compound)
 
-    def _call(self, expression: dict[str, Any], home: str) -> tuple[str, Any, list[Expression]]:
+    def call(self, expression: dict[str, Any], home: str) -> tuple[str, Function, list[Expression]]:
+        """Name, function and arguments of {function: arguments}.
+
+        Raises UserError: no such function, or too many or few arguments.
+        """
         if len(expression) != 1:
             raise UserError(f"{self.where(home)}: {expression}: expected one {{function: arguments}}")
         ((name, arguments),) = expression.items()
@@ -143,9 +146,22 @@ class Book:
         if isinstance(expression, str):
             return [self.full("claims", expression, home)]
         if isinstance(expression, dict):
-            return [name for _, _, arguments in [self._call(expression, home)] for a in arguments
+            return [name for _, _, arguments in [self.call(expression, home)] for a in arguments
                     for name in self.references(a, home)]  # fmt: skip
         return []
+
+    def counted(self, name: str) -> int | None:
+        """How many images or instances a claim's accuracy, or recall of one class, is a share of.
+
+        None where it is neither, or where that is not given.
+        """
+        claim = self.claims[name]
+        if claim.set is None or claim.kind != "value":
+            return None
+        where = self.sets[self.full("sets", claim.set, name)]
+        if claim.metric == "recall" and claim.label is not None:
+            return where.classes.get(claim.label)
+        return where.n if claim.metric == "accuracy" and claim.label is None else None
 
 
 def load(folder: Path = FOLDER) -> Book:
@@ -174,6 +190,9 @@ def load(folder: Path = FOLDER) -> Book:
                 book.written[name] = _quantity(claim)
             except ValueError as error:
                 raise UserError(f"{book.where(name)}: {error}") from None
+    for name, schedule in book.schedules.items():
+        for expression in schedule.model_dump(exclude={"title", "decay"}).values():
+            book.references(expression, name)
     _refuse_circles(book)
     return book
 
@@ -183,7 +202,10 @@ def _read(path: Path) -> Document:
         with path.open(encoding="utf-8") as stream:
             content = yaml.load(stream, _Loader)  # noqa: S506 - the safe loader, told to refuse doubled keys
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not readable as YAML: {error}") from None
+        raise UserError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        keys = ", ".join(name for name, key in Document.model_fields.items() if key.is_required())
+        raise UserError(f"{path}: {'a list or text' if content else 'empty'}; expected the keys {keys}")
     try:
         return Document.model_validate(content)
     except ValidationError as error:
@@ -199,6 +221,10 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         """As the safe loader does it, but refuse doubled keys."""
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.YAMLError(
+                    f"line {key.start_mark.line + 1}: a key is a list or mapping; expected a name"
+                )
             if key.value in seen:
                 raise yaml.YAMLError(f"line {key.start_mark.line + 1}: {key.value} is given twice")
             seen.add(key.value)
@@ -207,21 +233,24 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 def _quantity(claim: Claim) -> Quantity:
     found = parse(claim.written or "", claim.unit)
-    if claim.kind == "setting" and found.low > -math.inf and found.high < math.inf and not found.is_range:
+    if claim.kind == "setting" and found.low < found.value < found.high and not found.is_range:
         return replace(found, low=found.value, high=found.value)  # what is set is not rounded
     return found
 
 
 def _refuse_circles(book: Book) -> None:
-    """Follow `equals` everywhere, also where a value is written: evidence that rests on itself proves nothing."""
+    """Follow `equals` and `instead`, also where a value is written: evidence that rests on itself proves nothing."""
     done: set[str] = set()
 
     def visit(name: str, path: tuple[str, ...]) -> None:
         if name in path:
             circle = " -> ".join(key.partition("/")[2] for key in [*path[path.index(name) :], name])
-            raise UserError(f"{book.where(name)}: rests on itself: {circle}; take one `equals` out")
+            raise UserError(
+                f"{book.where(name)}: rests on itself: {circle}; take one `equals` or `instead` out"
+            )
         if name not in done:
-            for other in book.references(book.claims[name].equals, name):
+            claim = book.claims[name]
+            for other in (*book.references(claim.equals, name), *book.references(claim.instead, name)):
                 visit(other, (*path, name))
             done.add(name)
 
@@ -229,13 +258,12 @@ def _refuse_circles(book: Book) -> None:
         visit(name, ())
 
 
-def _ends(call: Any, middle: list[float], quantities: list[Quantity]) -> tuple[float, float]:
-    lows, highs = list(middle), list(middle)
-    for place, quantity in enumerate(quantities):
-        if quantity.low == quantity.high:
-            continue
-        rising = [*middle]
-        rising[place] = quantity.high if quantity.high < float("inf") else quantity.value * 2 + 1
-        grows = call(*rising) >= call(*middle)
-        lows[place], highs[place] = (quantity.low, quantity.high) if grows else (quantity.high, quantity.low)
-    return call(*lows), call(*highs)
+def _ends(function: Function, quantities: Sequence[Quantity]) -> tuple[float, float]:
+    """Least and greatest result: a function that rises or falls with each argument has both at its arguments' ends."""
+    lows = [max(one.low, -_ENDLESS) for one in quantities]
+    highs = [min(one.high, _ENDLESS) for one in quantities]
+    if function.rises:
+        return function.call(*lows), function.call(*highs)
+    open_ends = [dict.fromkeys(pair) for pair in zip(lows, highs, strict=True)]
+    found = [function.call(*corner) for corner in product(*open_ends)]
+    return min(found), max(found)

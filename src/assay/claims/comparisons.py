@@ -1,17 +1,19 @@
 """Rules that test a sentence against counts: is it better, does it reach the target, can so few images tell?"""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
 
 from assay.claims.book import Book, Value
 from assay.claims.result import Judgement, Verdict
-from assay.claims.schema import Expression, Strict
-from assay.claims.statistics import Z, least_p, wilson
+from assay.claims.schema import SCORES, Expression, Strict
+from assay.claims.statistics import CONFIDENCE, Z, p_range, whole, wilson
+from assay.errors import UserError
 
 
 class Better(Strict):
-    """`value` is said to be better than `than`; claimed: worse = said to be worse. Higher is better."""
+    """`value` is said to be better than `than`; claimed: worse = said to be worse. Of a metric of `SCORES`."""
 
     value: str
     than: str
@@ -19,73 +21,86 @@ class Better(Strict):
 
 
 def better(book: Book, home: str, says: Better) -> Judgement:
-    """Is the difference there, of the same images, and more than chance makes of so many?"""
+    """Is the difference there, of the same images, and more than chance makes of so many?
+
+    Evidence is there if every way to share the right answers makes the difference significant, none if no way does;
+    in between only the predictions, which were not published, could tell.
+    """
     names = [book.full("claims", name, home) for name in (says.value, says.than)]
     (a, b), claims = (book.value(name) for name in names), [book.claims[name] for name in names]
+    if not claims[0].metric == claims[1].metric in SCORES:
+        raise UserError(
+            f"{book.where(home)}: better: compares {claims[0].metric} with {claims[1].metric}; "
+            f"both must be the same one of {', '.join(SCORES)}, of which more is better"
+        )
     sets = [one.set and book.full("sets", one.set, name) for one, name in zip(claims, names, strict=True)]
     written = f"{a.text} against {b.text}"
     sign = 1 if says.claimed == "better" else -1
     if sets[0] and sets[1] and book.sets[sets[0]] != book.sets[sets[1]]:
         where = " and ".join(book.sets[key or ""].title for key in sets)
         return "not like for like", f"{written}: of different images ({where})", names
-    n = book.sets[sets[0]].n if sets[0] else None
-    counts = (
-        [round(one.quantity.value * n) for one in (a, b)] if n and claims[0].metric == "accuracy" else None
-    )
-    right = f"{counts[0]} and {counts[1]} of {n}" if counts else ""
+    n = book.counted(names[0]) if sets[0] == sets[1] and claims[0].label == claims[1].label else None
+    counts = [_right(one, n) for one in (a, b)] if n else []
+    right = f"{' and '.join(_count(one) for one in counts)} of {n} right" if n else ""
     if sign * (a.quantity.value - b.quantity.value) <= 0:
         shown = f"{100 * (a.quantity.value - b.quantity.value):+.2f} points"
-        return (
-            "inconsistent",
-            f"{written}: {shown}{f' ({right} right)' if right else ''}, not {says.claimed}",
-            names,
-        )
-    if counts is None or n is None:
-        return (
-            "not testable",
-            f"{written}: no number of images that an interval could be computed from",
-            names,
-        )
-    ends = [wilson(count, n) for count in counts]
-    text = f"{right} right; 95 % intervals " + ", ".join(
-        f"{100 * low:.1f} to {100 * high:.1f}" for low, high in ends
+        text = f"{written}: {shown}{f' ({right})' if n else ''}, not {says.claimed}"
+        return "inconsistent", text, names
+    if not n:
+        text = f"{written}: no number of the same images that a test could be computed from"
+        return "not testable", text, names
+    ends = [wilson(one.quantity.value * n, n) for one in (a, b)]
+    text = (
+        f"{right}; 95 % intervals {', '.join(f'{100 * low:.1f} to {100 * high:.1f}' for low, high in ends)}"
     )
-    if min(high for _, high in ends) < max(low for low, _ in ends):
-        return "consistent", text + " do not overlap", names
-    difference = abs(counts[0] - counts[1])
-    if (p := least_p(difference)) >= 1 - 0.95:
-        images = "1 image" if difference == 1 else f"{difference} images"
-        text += f"; even if they disagree on {images} only, McNemar's exact p is {p:.2g}"
-    else:
-        text += " overlap; only the predictions for the same images could tell"
-    return "no evidence", text, names
+    more, fewer = counts[::sign]
+    least, _ = p_range(more[-1], fewer[0], n)
+    most = p_range(more[0], fewer[-1], n)[1] if more[0] > fewer[-1] else 1.0
+    ends_of_p = " to ".join(dict.fromkeys(f"{p:.2g}" for p in (least, most)))
+    text += f"; McNemar's exact p is {ends_of_p}, whichever images both have right"
+    if least >= 1 - CONFIDENCE:
+        return "no evidence", text, names
+    if most < 1 - CONFIDENCE:
+        return "consistent", text, names
+    return "not testable", text + "; only the predictions could tell", names
+
+
+def _right(value: Value, n: int) -> range:
+    """How many of n a share can stand for; the nearest number where it is none of n."""
+    nearest = round(value.quantity.value * n)
+    if nearest > n:
+        raise ValueError(f"{value.text} of {n}")
+    return whole(value.quantity.low, value.quantity.high, n) or range(nearest, nearest + 1)
+
+
+def _count(counts: range) -> str:
+    return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 class AtLeast(Strict):
     """`value` is said to reach `target`; elsewhere: the same metric on other images."""
 
-    value: Expression
+    value: str
     target: Expression
     elsewhere: tuple[str, ...] = ()
 
 
 def at_least(book: Book, home: str, says: AtLeast) -> Judgement:
     """Is the target reached, beyond chance, and on other images too?"""
-    value, target = book.evaluate(says.value, home), book.evaluate(says.target, home)
-    names = book.references(says.value, home) + [book.full("claims", name, home) for name in says.elsewhere]
+    names = [book.full("claims", name, home) for name in (says.value, *says.elsewhere)]
+    value, *others = (book.value(name) for name in names)
+    target = book.evaluate(says.target, home)
     goal = target.quantity.value
+    if target.quantity.low < goal == target.quantity.high:
+        raise UserError(
+            f"{book.where(home)}: at_least: {target.text} is a bound from above, and not to be reached"
+        )
     text = f"{value.text} against a target of {target.text}"
     if value.quantity.high < goal:
         return "inconsistent", f"{text}: {_gap(value, goal)}", names
-    below = [book.value(name) for name in names[-len(says.elsewhere) :] if says.elsewhere]
-    missed = [one.text for one in below if one.quantity.high < goal]
-    first = book.claims[names[0]]
-    n = (
-        book.sets[book.full("sets", first.set, names[0])].n
-        if first.set and first.metric == "accuracy"
-        else None
-    )
-    low, high = wilson(round(value.quantity.value * n), n) if n else (goal, 1.0)
+    missed = [one.text for one in others if one.quantity.high < goal]
+    n = book.counted(names[0])
+    low, high = wilson(value.quantity.value * n, n) if n else (goal, 1.0)
     if missed or low < goal:
         text += f"; 95 % interval {100 * low:.1f} to {100 * high:.1f} (n = {n})" if n else ""
         text += f"; on other images {', '.join(missed)}" if missed else ""
@@ -188,7 +203,8 @@ def gap(book: Book, home: str, says: Gap) -> Judgement:
     text += f"({value.text} to {nearest.text}) is within the interval as soon as the {n} vary by more than "
     text += f"{100 * difference:.2f} × √{n} / {Z:.2f} = {100 * spread:.1f} points (standard deviation)"
     names = [book.full("claims", name, home) for name in (says.value, *says.others)]
-    return "no evidence" if low <= nearest.quantity.value <= high else "consistent", text, names
+    within = low <= nearest.quantity.value <= high
+    return "not testable" if within else "consistent", text, names
 
 
 class Confounded(Strict):
@@ -201,6 +217,8 @@ class Confounded(Strict):
 
 def confounded(book: Book, home: str, says: Confounded) -> Judgement:
     """Do they differ in other settings as well?"""
+    _used(book, home, "experiment", (says.a, says.b))
+    _used(book, home, "metric", (says.credited,))
     settings: dict[str, dict[str, str]] = {says.a: {}, says.b: {}}
     for name, claim in book.claims.items():
         if claim.kind == "setting" and claim.experiment in settings and claim.metric != says.credited:
@@ -226,20 +244,53 @@ def confounded(book: Book, home: str, says: Confounded) -> Judgement:
     return "consistent", f"{len(shared)} settings given for both, all equal", []
 
 
+class New(Strict):
+    """A metric or experiment that no claim has: a setting that was not tried, say."""
+
+    new: str
+
+
 class Needs(Strict):
     """A sentence that these metrics of these experiments would have to show."""
 
-    metrics: list[str] = Field(min_length=1)
-    experiments: list[str] = Field(min_length=1)
+    metrics: list[str | New] = Field(min_length=1)
+    experiments: list[str | New] = Field(min_length=1)
 
 
 def needs(book: Book, home: str, says: Needs) -> Judgement:
     """Are they given?"""
+    metrics = _used(book, home, "metric", says.metrics)
+    experiments = _used(book, home, "experiment", says.experiments)
     given = {(claim.metric, claim.experiment) for claim in book.claims.values() if claim.kind == "value"}
     missing = [
         f"{metric.replace('_', ' ')} of {experiment}"
-        for metric in says.metrics for experiment in says.experiments if (metric, experiment) not in given
+        for metric in metrics for experiment in experiments if (metric, experiment) not in given
     ]  # fmt: skip
     if missing:
         return "not testable", f"not given: {', '.join(missing)}", []
     return "consistent", "what it needs is given", []
+
+
+def _used(
+    book: Book, home: str, key: Literal["metric", "experiment"], names: Sequence[str | New]
+) -> list[str]:
+    """The names of metrics or experiments, as plain words.
+
+    Raises UserError: one that no claim has, and that is not said to be new; or one said to be new that a claim has.
+    """
+    known = {str(name) for claim in book.claims.values() if (name := getattr(claim, key)) is not None}
+    known |= set(SCORES) if key == "metric" else set()
+    for name in names:
+        if isinstance(name, str) and name not in known:
+            from assay.config.messages import nearest
+
+            close = nearest(name, sorted(known))
+            raise UserError(
+                f"{book.where(home)}: {name}: no claim has this {key}{close if 'mean' in close else ''}; "
+                f"write {{new: {name}}} for one that is given nowhere"
+            )
+        if isinstance(name, New) and name.new in known:
+            raise UserError(
+                f"{book.where(home)}: {{new: {name.new}}}: claims have this {key}; write {name.new}"
+            )
+    return [name if isinstance(name, str) else name.new for name in names]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Function:
     """call: numbers -> number. text: the arguments' texts -> the arithmetic. dimension: of the arguments'.
 
-    least, most: how many arguments it takes.
+    least, most: how many arguments it takes. rises: with every argument, whatever their signs; the others rise or
+    fall with each as long as no denominator changes its sign.
     """
 
     call: Callable[..., float]
@@ -19,6 +20,7 @@ class Function:
     most: int
     about: str
     compound: bool = True
+    rises: bool = False
 
 
 def _same(dimensions: list[str]) -> str:
@@ -69,12 +71,13 @@ def _called(name: str) -> Callable[[list[str]], str]:
 
 MANY = 99
 FUNCTIONS: dict[str, Function] = {
-    "sum": Function(lambda *v: math.fsum(v), _joined("+"), _same, 1, MANY, "a + b + …"),
+    "sum": Function(lambda *v: math.fsum(v), _joined("+"), _same, 1, MANY, "a + b + …", rises=True),
     "difference": Function(lambda a, b: a - b, _joined("−"), _same, 2, 2, "a - b"),
-    "product": Function(lambda *v: math.prod(v), _joined("×"), _times, 1, MANY, "a × b × …"),
+    "product": Function(lambda *v: math.prod(v), _joined("×"), _times, 1, 9, "a × b × …"),
     "ratio": Function(lambda a, b: a / b, _joined("/"), _over, 2, 2, "a / b"),
     "mean": Function(
-        lambda *v: math.fsum(v) / len(v), lambda t: f"({' + '.join(t)}) / {len(t)}", _same, 1, MANY, "(a + b + …) / n"
+        lambda *v: math.fsum(v) / len(v), lambda t: f"({' + '.join(t)}) / {len(t)}", _same, 1, MANY, "(a + b + …) / n",
+        rises=True,
     ),
     "change": Function(
         lambda new, old: new / old - 1, lambda t: f"{t[0]} / {t[1]} − 1", _relative, 2, 2, "new / old - 1"
@@ -87,14 +90,15 @@ FUNCTIONS: dict[str, Function] = {
         lambda p, r: 2 * p * r / (p + r), lambda t: f"2 × {t[0]} × {t[1]} / ({t[0]} + {t[1]})", _plain, 2, 2,
         "harmonic mean of precision and recall",
     ),
-    "maximum": Function(max, _called("max"), _same, 1, MANY, "the greatest", False),
-    "minimum": Function(min, _called("min"), _same, 1, MANY, "the least", False),
+    "maximum": Function(max, _called("max"), _same, 1, MANY, "the greatest", False, rises=True),
+    "minimum": Function(min, _called("min"), _same, 1, MANY, "the least", False, rises=True),
     "count": Function(
-        lambda *v: float(len(v)), lambda t: f"number of ({', '.join(t)})", lambda _: "", 1, MANY, "how many", False
+        lambda *v: float(len(v)), lambda t: f"number of ({', '.join(t)})", lambda _: "", 1, MANY, "how many", False,
+        rises=True,
     ),
     "rounded": Function(lambda a: float(round(a)), _called("round"), _same, 1, 1, "to a whole number", False),
     "logistic": Function(
-        lambda x: 1 / (1 + math.exp(-x)), lambda t: f"1 / (1 + exp(−({t[0]})))", _plain, 1, 1, "1 / (1 + e^-x)"
+        lambda x: (1 + math.tanh(x / 2)) / 2, lambda t: f"1 / (1 + exp(−({t[0]})))", _plain, 1, 1, "1 / (1 + e^-x)"
     ),
     "bytes": Function(
         lambda n, each: n * each, lambda t: f"{t[0]} × {t[1]} bytes", _bytes, 2, 2, "parameters × bytes of each"

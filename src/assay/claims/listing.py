@@ -28,15 +28,8 @@ def verdicts(book: Book, results: Sequence[Result]) -> dict[str, str]:
 
 def listing(book: Book, results: Sequence[Result], document: str | None = None) -> Iterator[str]:
     """Lines for a terminal: how the claims of each document fared, then every finding with its arithmetic."""
-    of_claim = verdicts(book, results)
     chosen = [document] if document else list(book.documents)
-    columns = [one for one in MEANING if any(of_claim[name] == one for name in book.claims)]
-    yield "  ".join(["document", "claims", *columns])
-    for key in chosen:
-        names = [name for name in book.claims if name.startswith(f"{key}/")]
-        counts = Counter(of_claim[name] for name in names)
-        numbers = [f"{counts[column]:>{len(column)}}" for column in columns]
-        yield "  ".join([f"{key:8}", f"{len(names):6}", *numbers])
+    yield from counted(book, results, chosen)
     listed = findings(list(results), document)
     for key in chosen:
         ours = [one for one in listed if one.document == key]
@@ -47,6 +40,18 @@ def listing(book: Book, results: Sequence[Result], document: str | None = None) 
             head = f"  {place}: {one.verdict} ({one.rule}): {subject(book, one)}"
             yield textwrap.fill(head, _WIDTH, subsequent_indent="    ")
             yield textwrap.fill(one.text, _WIDTH, initial_indent="    ", subsequent_indent="    ")
+
+
+def counted(book: Book, results: Sequence[Result], chosen: Sequence[str]) -> Iterator[str]:
+    """A table for a terminal: how many claims of each of the chosen documents got which verdict."""
+    of_claim = verdicts(book, results)
+    columns = [one for one in MEANING if any(of_claim[name] == one for name in book.claims)]
+    yield "  ".join(["document", "claims", *columns])
+    for key in chosen:
+        names = [name for name in book.claims if name.startswith(f"{key}/")]
+        counts = Counter(of_claim[name] for name in names)
+        numbers = [f"{counts[column]:>{len(column)}}" for column in columns]
+        yield "  ".join([f"{key:8}", f"{len(names):6}", *numbers])
 
 
 def subject(book: Book, result: Result) -> str:

@@ -1,10 +1,12 @@
 """What runs measured: the tables of results/, and which published number each row answers."""
 
 import csv
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay.claims.book import Book
+from assay.claims.quantity import Quantity
 from assay.claims.statistics import wilson
 from assay.errors import UserError
 
@@ -14,7 +16,10 @@ Answer = str  # "reproduced", "not reproduced", or "not comparable"
 
 @dataclass(frozen=True)
 class Measured:
-    """One measured number. comparable: "" where it may be compared with the published one, else why not."""
+    """One measured number. low, high: NaN where its table has no interval.
+
+    comparable: "" where it may be compared with the published one, else why not.
+    """
 
     project: str
     experiment: str
@@ -32,11 +37,18 @@ class Measured:
     table: Path
     comparable: str
 
-    def answers(self, published: float) -> Answer:
-        """Does the interval hold the published value, where the two may be compared?"""
-        if self.comparable:
+    @property
+    def why_not(self) -> str:
+        """Why it cannot be held against the published number; "" where it can."""
+        no_interval = math.isnan(self.low) or math.isnan(self.high)
+        return "; ".join(filter(None, (self.comparable, "no interval" if no_interval else "")))
+
+    def answers(self, published: Quantity) -> Answer:
+        """Does the interval hold a value that was rounded to the published one, where the two may be compared?"""
+        if self.why_not:
             return "not comparable"
-        return "reproduced" if self.low <= published <= self.high else "not reproduced"
+        held = self.low <= published.high and published.low <= self.high
+        return "reproduced" if held else "not reproduced"
 
 
 def read_results(folder: Path) -> list[Measured]:
@@ -52,7 +64,7 @@ def read_results(folder: Path) -> list[Measured]:
             with path.open(encoding="utf-8", newline="") as stream:
                 rows = list(csv.DictReader(stream))
             if rows and {"experiment", "accuracy", "low", "high"} <= rows[0].keys():
-                found += [_classifier(path, row) for row in rows if row.get("accuracy")]
+                found += [one for row in rows if row.get("accuracy") for one in _classifier(path, row)]
             elif rows and {"experiment", "split", "map50", "map50_low"} <= rows[0].keys():
                 found += [one for row in rows for one in _detection_job(path, row)]
             elif rows and {"split", "class", "map50", "map50_low"} <= rows[0].keys():
@@ -62,9 +74,14 @@ def read_results(folder: Path) -> list[Measured]:
     return found
 
 
-def _classifier(path: Path, row: dict[str, str]) -> Measured:
+def _number(row: dict[str, str], name: str) -> float:
+    """NaN where the cell is empty: one group alone gives no interval."""
+    return float(row.get(name) or "nan")
+
+
+def _classifier(path: Path, row: dict[str, str]) -> list[Measured]:
     n = int(float(row["n"]))
-    value, low, high = float(row["accuracy"]), float(row["low"]), float(row["high"])
+    value, low, high = (_number(row, name) for name in ("accuracy", "low", "high"))
     if row.get(
         "as_published"
     ):  # the epoch chosen as its authors chose it is what their number is compared with
@@ -72,11 +89,20 @@ def _classifier(path: Path, row: dict[str, str]) -> Measured:
         ends = [row.get(f"as_published_{end}") for end in ("low", "high")]
         low, high = (float(ends[0]), float(ends[1])) if ends[0] and ends[1] else wilson(value * n, n)
     split = row.get("split") or ("test" if path.parent.name == "conditions" else "val")
-    return Measured(
+    accuracy = Measured(
         path.parent.name, row["experiment"], "accuracy", None, split, value, low, high, n,
         row["source"], row["profile"], row["weights"], row.get("job", ""), path,
         _why_not(row["source"], _said(row)),
     )  # fmt: skip
+    if not row.get("f1_macro"):
+        return [accuracy]
+    # the table has it without an interval, and of the epoch that was chosen on images kept back from training
+    other = row.get("as_published") and row.get("as_published_epoch") != row.get("epoch")
+    reasons = "; ".join(
+        filter(None, (accuracy.comparable, "of another epoch than the published" if other else ""))
+    )
+    f1 = replace(accuracy, metric="f1", value=float(row["f1_macro"]), low=math.nan, high=math.nan)
+    return [accuracy, replace(f1, comparable=reasons)]
 
 
 def _said(row: dict[str, str]) -> str:
@@ -95,11 +121,11 @@ def _detection_job(path: Path, row: dict[str, str]) -> list[Measured]:
     return [
         Measured(
             path.parent.name, row["experiment"], metric, None, split, float(row[f"{part}{metric}"]),
-            float(row[f"{part}{metric}_low"]), float(row[f"{part}{metric}_high"]), int(float(row[f"{part}n"])),
+            _number(row, f"{part}{metric}_low"), _number(row, f"{part}{metric}_high"), int(float(row[f"{part}n"])),
             row["source"], row["profile"], weights, row["job"], path, _why_not(row["source"], _said(row)),
         )
         for part, split in (("", row["split"]), ("test_", "test"))
-        for metric in DETECTION if row.get(f"{part}{metric}") and row.get(f"{part}{metric}_low")
+        for metric in DETECTION if row.get(f"{part}{metric}")
     ]  # fmt: skip
 
 
@@ -119,10 +145,10 @@ def _detector(path: Path, row: dict[str, str]) -> list[Measured]:
     return [
         Measured(
             path.parent.name, experiment, metric, None if row["class"] == "all" else row["class"], row["split"],
-            float(row[metric]), float(row[f"{metric}_low"]), float(row[f"{metric}_high"]), int(row["images"]),
+            float(row[metric]), _number(row, f"{metric}_low"), _number(row, f"{metric}_high"), int(row["images"]),
             source, profile, weights, f"{experiment}, {split} split" if split else "", path, why,
         )
-        for metric in DETECTION if row[metric] and row[f"{metric}_low"]
+        for metric in DETECTION if row[metric]
     ]  # fmt: skip
 
 
@@ -159,8 +185,6 @@ def answers(book: Book, measured: list[Measured]) -> dict[str, list[Measured]]:
 
 
 def _on_images(one: Measured, images: int | None) -> Measured:
-    from dataclasses import replace
-
     if images is None:
         other = "the document does not say on which images"
     elif images != one.images:

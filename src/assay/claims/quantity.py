@@ -18,6 +18,9 @@ _ONE = re.compile(
 )
 _SQUARE = re.compile(r"(\d+)\s?[×x]\s?\1(?:px)?")
 _RANGE = re.compile(r"(.*?[\d%smBxKM])\s?(?:–|-|→| to )\s?([\d.].*)")
+_ABOVE_ZERO = math.ulp(
+    0.0
+)  # the least end of a number without a minus: what is divided by it has no upper end
 EPSILON = 1e-13  # relative; sums and ratios of decimal numbers differ from the binary ones by less
 
 
@@ -68,7 +71,7 @@ def parse(written: str, unit: str = "") -> Quantity:
 
     A number stands for everything that rounds to it: half a unit of its last written digit to both sides; an
     approximate one ("~90") for a whole unit; a whole number without a unit is a count, and exact. "a-b" is a range;
-    "30+", ">= 95" and "< 50" are open to one side.
+    "30+", ">= 95" and "< 50" are open to one side, as far as zero where no minus is written.
 
     Raises ValueError: no number is to be seen, or the unit is unknown.
     """
@@ -104,8 +107,10 @@ def _one(found: re.Match[str], unit: str) -> Quantity:
     if not unit and not found["about"] and found["number"].replace(",", "").isdigit():
         slack = 0.0  # a count
     low, high = value - slack, value + slack
+    if value > 0:
+        low = max(low, _ABOVE_ZERO)
     if found["bound"] in ("≥", ">") or found["more"] or found[0].endswith("+"):
         low, high = value, math.inf
     elif found["bound"] in ("≤", "<"):
-        low, high = -math.inf, value
+        low, high = _ABOVE_ZERO if value > 0 else -math.inf, value
     return Quantity(value, low, high, dimension, unit, digits)

@@ -1,5 +1,6 @@
 """The report over all claims, for the documents' authors: results/claims/report.md and .html, no date inside."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ def _document(
         "name": book.documents[key].name,
         "claims": len(names),
         "measured": any(name in found for name in names),
+        "intervals": any(_interval(book, name) for name in names),
         "counts": Counter(of_claim[name] for name in names),
         "findings": [
             {"line": one.line or "", "verdict": one.verdict, "rule": one.rule.replace("_", " "),
@@ -97,6 +99,7 @@ def _document(
                 "lines": ", ".join(map(str, book.claims[name].lines)) or book.claims[name].source,
                 "written": _written(book, name),
                 "about": about(book, name),
+                "interval": _interval(book, name),
                 "verdict": of_claim[name],
                 "text": reasons.get(name, ""),
                 "measured": [_measured(book, name, one, folder) for one in found.get(name, [])],
@@ -129,6 +132,15 @@ def _written(book: Book, name: str) -> str:
     return f"{claim.written} {claim.unit}".strip()
 
 
+def _interval(book: Book, name: str) -> str:
+    """Of a published accuracy, or recall of one class, by the number of images it was counted on (Wilson)."""
+    where, n = book.claims[name].set, book.counted(name)
+    if not n or where is None or book.sets[book.full("sets", where, name)].n is None:
+        return ""  # objects of one image are not independent, and how many images hold them is not given
+    low, high = wilson(book.value(name).quantity.value * n, n)
+    return f"{100 * low:.1f} to {100 * high:.1f} %, n = {n}"
+
+
 def _measured(book: Book, name: str, one: Measured, folder: Path) -> dict[str, Any]:
     table = one.table.with_suffix(".md")
     link = Path("..") / table.relative_to(folder.parent) if table.is_relative_to(folder.parent) else table
@@ -140,8 +152,8 @@ def _measured(book: Book, name: str, one: Measured, folder: Path) -> dict[str, A
         "source": one.source,
         "profile": one.profile,
         "weights": one.weights,
-        "answer": one.answers(book.written[name].value),
-        "why": one.comparable,
+        "answer": one.answers(book.written[name]),
+        "why": one.why_not,
         "link": link.as_posix(),
         "document": name[:3],
     }
@@ -169,12 +181,12 @@ def _figures(folder: Path, book: Book, found: Mapping[str, list[Measured]]) -> l
             figures.append(Figure(file, caption))
     by_project: dict[str, list[ForestRow]] = {}
     for name, measured in found.items():
-        for one in measured:
+        for one in (one for one in measured if not math.isnan(one.low)):
             published = book.written[name].value
             what = about(book, name).partition(" on ")[0].removeprefix(f"{one.experiment}, ")
             title = f"{one.job or one.experiment}, {what}\n{one.profile} profile"
             row = ForestRow(
-                title, Interval(one.value, one.low, one.high), published, comparable=not one.comparable
+                title, Interval(one.value, one.low, one.high), published, comparable=not one.why_not
             )
             by_project.setdefault(one.project, []).append(row)
     for project, rows in by_project.items():
@@ -189,20 +201,16 @@ def _figures(folder: Path, book: Book, found: Mapping[str, list[Measured]]) -> l
 
 
 def _accuracies(book: Book, key: str) -> list[tuple[str, float]]:
+    """The first published accuracy of every experiment on the images of one set: its claim, its value."""
     names: dict[str, tuple[str, float]] = {}
-    for name, claim in book.claims.items():
-        whole = (
-            claim.metric == "accuracy"
-            and claim.label is None
-            and claim.epoch is None
-            and claim.kind == "value"
-        )
+    for name, written in book.written.items():
+        claim = book.claims[name]
+        final = claim.metric == "accuracy" and claim.epoch is None and claim.experiment and claim.set
         if (
-            whole
-            and name in book.written
-            and claim.set
-            and book.full("sets", claim.set, name) == key
+            final
             and claim.experiment
+            and book.counted(name)
+            and book.full("sets", claim.set or "", name) == key
         ):
-            names.setdefault(claim.experiment, (name, book.written[name].value))
+            names.setdefault(claim.experiment, (name, written.value))
     return list(names.values())

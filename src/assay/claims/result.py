@@ -19,11 +19,11 @@ MEANING: dict[str, str] = {
     "consistent": "what can be recomputed agrees, within what the written decimals leave open",
     "inconsistent": "two numbers, or a number and a sentence about it, do not agree",
     "collapsed": "an accuracy that is exactly the share of one class, as of a model that names that class only",
-    "no evidence": "a difference that the number of images cannot tell from chance",
+    "no evidence": "a difference that so many images cannot tell from chance",
     "not like for like": "numbers of different images, or of trainings that differ in more than what is credited",
     "biased": "measured on images that chose the model, or that it was trained on",
     "uninformative": "a number that could hardly have come out otherwise",
-    "not testable": "a number that the sentence needs is not given",
+    "not testable": "numbers, or predictions, that the sentence needs are not given",
     "stated": "nothing to compute it from, or to compare it with",
     "evidence": "from the authors' files, data and reports, or a library: what a document's numbers are held against",
 }

@@ -3,15 +3,15 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
 
 from assay.claims.book import Book
 from assay.claims.quantity import Quantity
 from assay.claims.result import Result, Verdict
-from assay.claims.schema import Claim
+from assay.claims.schema import SCORES, Claim, Expression
+from assay.claims.statistics import whole
 from assay.errors import UserError
 
-SCORES = ("accuracy", "map50", "map50_95", "precision", "recall", "f1")
 # a metric says little without these, of the same experiment on the same images
 NEEDS = {"false_positives": ("recall", "confidence")}
 COMPARISONS = ("difference", "change", "reduction", "ratio")
@@ -47,26 +47,42 @@ def derivations(book: Book) -> Iterator[Result]:
 def comparisons(book: Book) -> Iterator[Result]:
     """A difference or ratio of one metric: are both of the same images?"""
     for name, claim in book.claims.items():
-        if not isinstance(claim.equals, dict) or next(iter(claim.equals)) not in COMPARISONS:
-            continue
-        used = [(other, book.claims[other]) for other in book.references(claim.equals, name)]
-        for (a, first), (b, second) in combinations(used, 2):
-            if (
-                first.metric == second.metric in SCORES
-                and first.set
-                and second.set
-                and first.label == second.label
-            ):
-                sets = [
-                    book.sets[book.full("sets", one.set or "", home)]
-                    for one, home in ((first, a), (second, b))
-                ]
+        for a, b in dict.fromkeys(_compared(book, claim.equals, name)):
+            first, second = book.claims[a], book.claims[b]
+            if (first.metric, first.label) == (second.metric, second.label):
+                sets = [book.sets[book.full("sets", book.claims[one].set or "", one)] for one in (a, b)]
                 if sets[0] != sets[1]:
-                    texts = [
-                        f"{one.written} on {where.title}"
-                        for one, where in zip((first, second), sets, strict=True)
-                    ]
-                    yield _about(book, "same images", "not like for like", [name], f"{texts[0]}, {texts[1]}")
+                    text = ", ".join(
+                        f"{_shown(book, one)} on {where.title}"
+                        for one, where in zip((a, b), sets, strict=True)
+                    )
+                    yield _about(book, "same images", "not like for like", [name], text)
+
+
+def _compared(book: Book, expression: Expression | None, home: str) -> Iterator[tuple[str, str]]:
+    """Pairs of scores that an expression, or any call in it, holds against one another."""
+    if not isinstance(expression, dict):
+        return
+    function, _, arguments = book.call(expression, home)
+    if function in COMPARISONS:
+        for one, other in combinations(arguments, 2):
+            yield from product(_scores(book, one, home), _scores(book, other, home))
+    for argument in arguments:
+        yield from _compared(book, argument, home)
+
+
+def _scores(book: Book, expression: Expression | None, home: str) -> list[str]:
+    """The scores on a set of images that an expression rests on, also by way of other claims."""
+    found = []
+    for name in book.references(expression, home):
+        claim = book.claims[name]
+        measured = claim.metric in SCORES and claim.set
+        found += [name] if measured else _scores(book, claim.equals, name)
+    return found
+
+
+def _shown(book: Book, name: str) -> str:
+    return book.claims[name].written or book.value(name).quantity.show()
 
 
 def same_quantity(book: Book) -> Iterator[Result]:
@@ -132,13 +148,13 @@ def collapses(book: Book) -> Iterator[Result]:
 
 def whole_numbers(book: Book) -> Iterator[Result]:
     """A share of n things must be a whole number of them (the GRIM test, Brown & Heathers 2017)."""
-    for name, claim, n, classes in _counted(book):
+    for name, claim, of, _ in _counted(book):
         found = book.written[name]
-        of = classes.get(claim.label or "", n) if claim.metric == "recall" else n
-        nearest, below = round(found.value * of), int(found.value * of)
-        if found.low - 1e-12 <= nearest / of <= found.high + 1e-12:
+        if counts := whole(found.low, found.high, of):
+            nearest = min(counts, key=lambda count: abs(count / of - found.value))
             yield _about(book, "whole numbers", "consistent", [name], _fraction(nearest, of))
         else:
+            below = int(found.value * of)
             text = f"{claim.written} of {of} is no whole number: {_fraction(below, of)}, {_fraction(below + 1, of)}"
             yield _about(book, "whole numbers", "inconsistent", [name], text)
 
@@ -148,19 +164,11 @@ def _fraction(part: int, whole: int) -> str:
 
 
 def _counted(book: Book) -> Iterator[tuple[str, Claim, int, dict[str, int]]]:
-    for name, claim in book.claims.items():
-        if (
-            name not in book.written
-            or claim.set is None
-            or claim.kind != "value"
-            or book.written[name].is_range
-        ):
-            continue
-        where = book.sets[book.full("sets", claim.set, name)]
-        whole = claim.metric == "accuracy" and claim.label is None and where.n
-        part = claim.metric == "recall" and where.classes.get(claim.label or "")
-        if (whole or part) and not (claim.written or "").startswith("~"):
-            yield name, claim, where.n or 0, where.classes
+    """Written shares of a known number: name, claim, that number, and how many of each class there are."""
+    for name, found in book.written.items():
+        claim, of = book.claims[name], book.counted(name)
+        if of and claim.set and not found.is_range and not (claim.written or "").startswith("~"):
+            yield name, claim, of, book.sets[book.full("sets", claim.set, name)].classes
 
 
 def copies(book: Book) -> Iterator[Result]:

@@ -1,10 +1,29 @@
 """The form of conf/claims/*.yaml: evaluation sets, schedules, claims, and what a document states of them."""
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-Expression = str | float | dict[str, Any]
+SCORES = ("accuracy", "map50", "map50_95", "precision", "recall", "f1")
+"""Metrics of a model on a set of images; of all of them, more is better."""
+RISING = (*SCORES, "fitness")
+"""Metrics of which more is better; of any other, no rule says which of two is the better."""
+
+
+def _plain(value: Any) -> Any:
+    """Refuse what YAML takes for a number and is none (true, .nan, .inf), and a list where one value is expected."""
+    if isinstance(value, dict):
+        for arguments in value.values():
+            for one in arguments if isinstance(arguments, list) else [arguments]:
+                if one is not None:  # a value left out: counted where the function is known
+                    _plain(one)
+    elif not isinstance(value, str) and (type(value) not in (int, float) or not math.isfinite(value)):
+        raise ValueError(f"expected a claim's name, a number, or {{function: arguments}}, not {value}")
+    return value
+
+
+Expression = Annotated[str | float | dict[str, Any], BeforeValidator(_plain)]
 """A claim's id, a number, or {function: [expressions]} with a function of `functions.FUNCTIONS`."""
 
 
@@ -27,6 +46,15 @@ class EvaluationSet(Strict):
         default=0, description="images that are training images, too"
     )
     where: str = Field(default="", description="where its facts come from")
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> "EvaluationSet":
+        total, images = sum(self.classes.values()), self.images or self.n
+        if self.n is not None and self.classes and total != self.n:
+            raise ValueError(f"its classes sum to {total}, n is {self.n}")
+        if images is not None and self.in_training > images:
+            raise ValueError(f"in_training is {self.in_training}, more than its {images} images")
+        return self
 
 
 class Schedule(Strict):
@@ -74,8 +102,10 @@ class Claim(Strict):
 
     @model_validator(mode="after")
     def _told_where(self) -> "Claim":
-        if self.source == "document" and self.line is None:
+        if self.source == "document" and not self.lines:
             raise ValueError("a claim of the document needs its line")
+        if any(line < 1 for line in self.lines):
+            raise ValueError(f"line {self.line}: lines are counted from 1")
         if self.source not in ("document", "computed") and not self.where:
             raise ValueError(f"source {self.source} needs `where`")
         if self.source == "computed" and (self.equals is None or self.written is not None):
@@ -84,6 +114,10 @@ class Claim(Strict):
             raise ValueError("needs `written`, the value as it stands there")
         if self.means is not None and self.equals is not None:
             raise ValueError("`means` is for text, `equals` for numbers; give one of them")
+        if self.best and self.metric not in RISING:
+            raise ValueError(
+                f"`best` is for {', '.join(RISING)}: more is better there; not for {self.metric}"
+            )
         return self
 
     @property
@@ -95,7 +129,7 @@ class Claim(Strict):
 class Statement(Strict):
     """A sentence about claims, and the rule that tests it."""
 
-    line: int
+    line: int = Field(ge=1)
     written: str = Field(description="the words that state it")
     says: dict[str, Any] = Field(min_length=1, max_length=1, description="{rule: its arguments}")
 
