@@ -2,9 +2,9 @@
 
     python -m benchmarks.annotate [--pdfs data/documents/pdfs] [--build build/documents] [--pages 40] [--rounds 3]
 
-Ours: `assay.documents.reading` over the export, the next page drawn while one is looked at, documents shared among as
-many processes as there are cores (`assay.documents.crew`, started before the clock is), the network asked as `predict`
-asks it, padded to a rectangle. The obvious way: pypdfium2
+Ours: `assay.documents.reading` over the export, the next page drawn by another process meanwhile, documents shared
+among as many processes as there are cores (`assay.documents.crew`, started before the clock is), the network asked as
+`predict` asks it, padded to a rectangle. The obvious way: pypdfium2
 to a Pillow picture, Ultralytics' own `YOLO.predict` of the same trained network in torch, as it comes (it sets its own
 threads), two double loops (`benchmarks.grouping.obvious`). Both draw at 200 DPI, take document 003's thresholds, write
 one JSON file for each PDF, and decode no QR codes: the obvious way has none. Two pages agree where they have the same
@@ -142,8 +142,10 @@ class Reader:
     """Our way, in one process."""
 
     def __init__(self, export: Path, codes: Any, threads: int | None) -> None:
+        from assay.documents.drawer import Drawers
         from assay.documents.reading import Asked, Model
 
+        self.drawers = Drawers(1, seconds=120, memory_mb=4000)
         self.model = Model.load(export, threads=threads)
         self.asked = Asked(confidence=CONFIDENCE, nms_iou=NMS_IOU, codes=codes)
         self.number = {name: k for k, name in enumerate(self.model.predictor.classes)}
@@ -152,9 +154,9 @@ class Reader:
 def read(reader: Reader, path: Path) -> list[Marks]:
     """The marks of every page of a PDF, and its JSON file."""
     from assay.documents.reading import read_pages
-    from assay.documents.sheets import Limits, one_ahead, sheets
+    from assay.documents.sheets import Limits
 
-    drawn = one_ahead(sheets(path.read_bytes(), limits=Limits(dpi=DPI)))
+    drawn = reader.drawers.pages(path.read_bytes(), limits=Limits(dpi=DPI), flat=False)
     pages = [found for found, _ in read_pages(reader.model, drawn, reader.asked)]
     _write(pages)
     return [

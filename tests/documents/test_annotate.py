@@ -10,6 +10,7 @@ import pytest
 
 from assay.documents.annotate import How, annotate
 from assay.documents.crew import Crew, members
+from assay.documents.drawer import Drawers
 from assay.documents.reading import Asked
 from assay.documents.sheets import Limits
 from assay.documents.sources import sources_of
@@ -31,8 +32,11 @@ def folder(tmp_path):
     return given
 
 
+DRAWERS = Drawers(1, seconds=60, memory_mb=3000)  # it starts with the first page, and ends with the tests
+
+
 def how(*marks, **asked):
-    return How(model(*(marks or MARKS)), Asked(**asked), Limits(dpi=36))
+    return How(model(*(marks or MARKS)), Asked(**asked), Limits(dpi=36), DRAWERS)
 
 
 def crew(given):
@@ -168,6 +172,21 @@ def test_one_source_that_fails_ends_no_other(folder, tmp_path, monkeypatch, erro
     done = annotate(sources_of([folder]), tmp_path / "out", crew(how()))
     assert done.done == ["below__b.png"] and done.problems[0] == ("a.pdf", 0, said)
     assert not (tmp_path / "out/a.pdf").exists()
+
+
+def test_a_file_that_crashes_the_drawing_fails_alone(folder, tmp_path, monkeypatch):
+    from assay.documents import reading
+
+    def dies(model, sheet, asked, read=reading.read_page):
+        if sheet.origin == "digital":  # a.pdf's first page came; its second never will
+            os.kill(DRAWERS._all[0].process.pid, signal.SIGKILL)
+        return read(model, sheet, asked)
+
+    monkeypatch.setattr(reading, "read_page", dies)
+    (folder / "a.pdf").write_bytes(drawn.pdf(*[drawn.text] * 4))
+    done = annotate(sources_of([folder]), tmp_path / "out", crew(how()))
+    assert done.done == ["below__b.png"]
+    assert done.problems[0] == ("a.pdf", 0, "damaged: it can't be drawn")
 
 
 def test_an_output_that_can_not_be_written_to_is_said_first(folder):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from assay.data.pages import BadPage
-from assay.documents.sheets import Limits, Sheet, TooManyPages, one_ahead, page_count, sheets
+from assay.documents.sheets import Limits, Sheet, TooManyPages, page_count, sheets
 from tests.documents import conftest as drawn
 
 SMALL = Limits(dpi=36)
@@ -65,21 +65,9 @@ def test_more_pages_than_allowed_are_not_begun():
         next(sheets(document, limits=Limits(pages=2)))
 
 
-def test_one_ahead_gives_the_same_and_passes_errors_on():
-    def broken():
-        yield 1
-        raise BadPage("torn")
-
-    assert list(one_ahead(iter(range(5)))) == [0, 1, 2, 3, 4]
-    items = one_ahead(broken())
-    assert next(items) == 1
-    with pytest.raises(BadPage, match="torn"):
-        next(items)
-
-
 def test_two_documents_can_be_read_at_once():
     """A page is drawn under a lock; between pages the lock is free."""
-    first = one_ahead(sheets(drawn.pdf(*[drawn.text] * 3), limits=SMALL))
-    second = one_ahead(sheets(drawn.pdf(*[drawn.scan] * 3), limits=SMALL))
+    first = sheets(drawn.pdf(*[drawn.text] * 3), limits=SMALL)
+    second = sheets(drawn.pdf(*[drawn.scan] * 3), limits=SMALL)
     pairs = [(a.origin, b.origin) for a, b in zip(first, second, strict=True)]
     assert pairs == [("digital", "scanned")] * 3

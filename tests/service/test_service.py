@@ -4,9 +4,9 @@ import threading
 import pytest
 
 from assay.data.pages import BadPage
+from assay.documents.drawer import Drawers
 from assay.documents.reading import Model
 from assay.documents.sheets import Limits, sheets
-from assay.service.drawer import Drawers
 from tests.documents import conftest as drawn
 from tests.documents.conftest import MARKS, Told
 from tests.service.conftest import Slow, waited_for

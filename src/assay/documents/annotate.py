@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -13,9 +14,10 @@ from typing import Any
 from assay.data.pages import BadPage
 from assay.data.progress import track
 from assay.documents.crew import Crew
-from assay.documents.drawing import annotated_pdf, draw_page, picture_as_pdf
+from assay.documents.drawer import Drawers
+from assay.documents.drawing import draw_page
 from assay.documents.reading import Asked, Model, read_pages
-from assay.documents.sheets import Limits, is_pdf, one_ahead, sheets
+from assay.documents.sheets import Limits
 from assay.documents.sources import keep_sources
 from assay.documents.summary import summarise_document
 from assay.errors import UserError
@@ -24,6 +26,7 @@ from assay.files import atomic_write, check_writable, fresh_folder, read_json, w
 DOCUMENT = "document.json"
 FORMAT = 2  # of what is written and how pages are read: with another one, what is finished is done again
 _OURS = re.compile(r"document\.json|annotated\.pdf|pages(/p\d{3,}\.jpg)?")
+_SECONDS, _MEMORY_MB = 120, 4000  # for one page; a file that takes more is one that hangs or swells
 _TABLE = ("source", "status", "pages", "origin", "has_signature", "has_stamp", "qr_texts", "problem")
 
 
@@ -38,11 +41,12 @@ class Annotated:
 
 @dataclass(frozen=True)
 class How:
-    """With what documents are annotated. flat: cut pages out of photos of them."""
+    """With what documents are annotated. drawers: open the files; flat: cut pages out of photos of them."""
 
     model: Model
     asked: Asked
     limits: Limits
+    drawers: Drawers
     flat: bool = False
 
     def request(self, content: bytes) -> dict[str, Any]:
@@ -66,8 +70,10 @@ class Opening:
     flat: bool = False
 
     def __call__(self, threads: int | None = None) -> How:
-        """Open the model. Raises UserError as `Model.load`."""
-        return How(Model.load(self.export, threads=threads), self.asked, self.limits, self.flat)
+        """Open the model, and start a process that draws meanwhile. Raises UserError as `Model.load`."""
+        drawers = Drawers(1, seconds=_SECONDS, memory_mb=_MEMORY_MB)
+        threading.Thread(target=drawers.start, daemon=True).start()
+        return How(Model.load(self.export, threads=threads), self.asked, self.limits, drawers, self.flat)
 
 
 def annotate(sources: dict[str, Path], output: Path, crew: Crew[How]) -> Annotated:
@@ -179,16 +185,12 @@ def _finished(target: Path) -> dict[str, Any]:
 def _read(folder: Path, name: str, content: bytes, how: How) -> dict[str, Any]:
     (folder / "pages").mkdir()
     pages = []
-    as_pdf = content if is_pdf(content) else b""
-    for read, sheet in read_pages(
-        how.model, one_ahead(sheets(content, limits=how.limits, flat=how.flat)), how.asked
-    ):
+    drawn = how.drawers.pages(content, limits=how.limits, flat=how.flat)
+    for read, sheet in read_pages(how.model, drawn, how.asked):
         read.pop("milliseconds", None)  # the same source gives the same bytes
         pages.append(read)
         if sheet is not None:
             _save_jpeg(folder / f"pages/p{read['page']:03d}.jpg", draw_page(sheet.picture, read["grouped"]))
-            if not as_pdf:
-                as_pdf = picture_as_pdf(sheet.picture, how.limits.dpi)
     document: dict[str, Any] = {
         "source": name,
         "request": how.request(content),
@@ -197,7 +199,8 @@ def _read(folder: Path, name: str, content: bytes, how: How) -> dict[str, Any]:
     }
     if document["summary"]["failed_pages"] == [page["page"] for page in pages]:
         raise BadPage(f"none of its {len(pages)} pages can be read; page 1: {pages[0]['error']}")
-    (folder / "annotated.pdf").write_bytes(annotated_pdf(as_pdf, pages))
+    marked = how.drawers.pdf(content, pages, "grouped", limits=how.limits, flat=how.flat)
+    (folder / "annotated.pdf").write_bytes(marked)
     write_json(folder / DOCUMENT, document)
     return document
 

@@ -27,7 +27,9 @@ def annotate(
         typer.Option(help="Decode QR codes on whole pages, in found QR boxes, or not."),
     ] = "page",
     dpi: Annotated[int, typer.Option(help="Resolution at which PDF pages are drawn.")] = 200,
-    flatten: Annotated[bool, typer.Option("--flatten", help="Cut pages out of photos of them.")] = False,
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Cut pages out of photos of them; PDFs stay.")
+    ] = False,
     jobs: Annotated[
         int,
         typer.Option(

@@ -1,4 +1,4 @@
-"""Documents read by several processes at once, each with a model of its own: PDFium draws one page at a time in each."""
+"""Documents read by several processes at once, each with a model of its own; none opens a file itself (`drawer`)."""
 
 import multiprocessing
 import os
@@ -47,7 +47,7 @@ class Crew(Generic[_Tool]):
         """Yield `do(tool, item)` for every item, in order.
 
         Raises:
-            UserError: a process died, of a file that crashes PDFium or for want of memory.
+            UserError: a process died, most likely for want of memory.
         """
         if self._pool is None:
             self._own = self._start(None) if self._own is None else self._own
@@ -60,8 +60,8 @@ class Crew(Generic[_Tool]):
                 yield one.result()
         except BrokenProcessPool as error:
             raise UserError(
-                "a process that reads documents died: a file that cannot be drawn, or too little memory; run again with "
-                "--jobs 1, what is finished stays"
+                "a process that reads documents died, most likely of too little memory; run again with --jobs 1, what is "
+                "finished stays"
             ) from error
 
 

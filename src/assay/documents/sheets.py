@@ -1,10 +1,9 @@
 """The pages of a PDF or picture, one at a time: drawn, with their origin, or why there is nothing to draw."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from assay.data.images import BadImage, Pixels, decode
 from assay.data.pages import LOCK, BadPage, measure, open_pdf
@@ -13,7 +12,6 @@ from assay.documents.photo import flatten
 
 PDF_MARK = b"%PDF-"  # within the first 1024 bytes
 DPI, MAX_SIDE = 200, 10_000  # document 003, "PDF -> PNG"; as conf/project/documents.yaml
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -125,13 +123,3 @@ def _sheet(document: Any, number: int, limits: Limits) -> Sheet | BadPage:
             return error
         except Exception as error:
             return BadPage(f"damaged page ({error})", number)
-
-
-def one_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
-    """The same items; the next one is made in a thread while the last is looked at."""
-    with ThreadPoolExecutor(1) as pool:
-        done = object()
-        coming = pool.submit(next, items, done)
-        while (item := coming.result()) is not done:
-            coming = pool.submit(next, items, done)
-            yield item  # type: ignore[misc]

@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any
 
 from assay.data.pages import BadPage
+from assay.documents.drawer import Drawers
 from assay.documents.drawing import Drawn, draw_page
 from assay.documents.reading import Asked, read_pages
 from assay.documents.sheets import Limits, TooManyPages
 from assay.documents.summary import summarise_document
-from assay.service.drawer import Drawers
 from assay.service.models import Models
 from assay.service.problems import Problem
 from assay.service.settings import Settings

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from assay.data.pages import BadPage
+from assay.documents import drawer
+from assay.documents.drawer import Drawers
 from assay.documents.drawing import annotated_pdf, picture_as_pdf
 from assay.documents.reading import Asked, read_pages
 from assay.documents.sheets import Limits, Sheet, TooManyPages, sheets
-from assay.service import drawer
-from assay.service.drawer import Drawers
 from tests.documents import conftest as drawn
 from tests.documents.conftest import MARKS, model
 

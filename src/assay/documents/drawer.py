@@ -50,7 +50,7 @@ class Drawers:
         *,
         limits: Limits,
         flat: bool,
-        check: Callable[[], None],
+        check: Callable[[], None] = lambda: None,
         counted: Callable[[int], None] = lambda _: None,
     ) -> Iterator[Sheet | BadPage]:
         """As `assay.documents.sheets.sheets`, from another process.
@@ -68,7 +68,7 @@ class Drawers:
         *,
         limits: Limits,
         flat: bool,
-        check: Callable[[], None],
+        check: Callable[[], None] = lambda: None,
     ) -> bytes:
         """As `assay.documents.drawing.annotated_pdf`, from another process; a picture becomes a PDF of one page.
 
@@ -171,7 +171,7 @@ def _serve(line: Connection, memory_mb: int) -> None:
     """The other process: documents in, pages out, until the line is closed."""
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asked
     with suppress(ImportError, ValueError, OSError):  # not every system has such a limit
         import resource
 
