@@ -135,6 +135,16 @@ def _handmade() -> Iterator[Upload]:
         "a page with a picture of 60000 x 60000 px": _wide_picture(60_000, 60_000),
         "a long picture": _wide_png(100_000, 1),
         "an animation": _picture("GIF"),
+        "a program for Ghostscript": _picture("EPS"),
+        "layers": b"8BPS\0\1"
+        + bytes(6)
+        + b"\0\3"
+        + bytes(3)
+        + b"\x40"
+        + bytes(3)
+        + b"\x40\0\x08\0\3"
+        + bytes(60),
+        "a metafile": b"\xd7\xcd\xc6\x9a" + bytes(200),
         "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         "a program": b"\x7fELF" + b"\x00" * 100,
         "a script in a PDF's clothes": b"%PDF-1.4\n<script>alert(1)</script>\n%%EOF",

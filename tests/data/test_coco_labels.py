@@ -36,11 +36,14 @@ def test_a_picture_without_annotations_is_background(tmp_path):
 
 def test_what_is_mended_is_said(tmp_path):
     notes = []
-    read = read_coco(write(tmp_path, box(-1, 10, 41, 20), box(5, 5, 0, 9))).of("page one", 200, 100, notes)
+    boxes = box(-1, 10, 41, 20), box(5, 5, 0, 9), box(-1, 10, 41, 20)
+    read = read_coco(write(tmp_path, *boxes)).of("page one", 200, 100, notes)
     assert read == [("signature", (0.0, 10.0, 40.0, 30.0))]
     assert notes == [
         "annotation 1: clipped to the image",
         "annotation 2: dropped, a box without area (signature)",
+        "annotation 3: clipped to the image",
+        "annotation 3: dropped, the same box again (signature)",
     ]
 
 
@@ -64,9 +67,19 @@ def test_a_wrong_box_sets_its_picture_aside(tmp_path, wrong, reason):
 def test_a_picture_that_is_not_listed_or_has_no_size(tmp_path):
     with pytest.raises(BadLabel, match="not among"):
         read_coco(write(tmp_path)).of("page two", 200, 100, [])
+    with pytest.raises(BadLabel, match="200x100 has another shape than the picture, 100x200 px"):
+        read_coco(write(tmp_path, box(1, 2, 3, 4))).of("page one", 100, 200, [])
     path = write(tmp_path, images=[{"id": 1, "file_name": "a.png", "width": 0, "height": 5}])
     with pytest.raises(BadLabel, match="no width and height"):
         read_coco(path).of("a", 200, 100, [])
+
+
+def test_two_pictures_of_one_name_are_one_line(tmp_path):
+    twins = [
+        {"id": k, "file_name": name, "width": 9, "height": 9} for k, name in enumerate(("a.png", "b/a.jpg"))
+    ]
+    with pytest.raises(UserError, match="a names 2 images"):
+        read_coco(write(tmp_path, images=twins))
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"images": []}', '{"images": [{}], "categories": []}'])

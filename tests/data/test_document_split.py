@@ -46,6 +46,11 @@ def test_by_size_the_share_of_members_is_never_passed(seed):
     assert sum(sizes[group] for group in held_out) == 10
 
 
+def test_by_size_one_group_is_held_out_even_where_each_is_too_large():
+    assert hold_out_by_size({"a": 12, "b": 10, "c": 11}, 0.25, 0) == {"b"}
+    assert hold_out_by_size({"a": 12}, 0.25, 0) == set()
+
+
 def test_the_order_of_a_name_depends_on_no_other():
     order = in_order(MANY, 1)
     assert order != sorted(MANY)

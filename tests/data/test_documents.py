@@ -280,6 +280,34 @@ def test_a_transparent_picture_is_stored_on_white(tmp_path):
     assert Image.open(io.BytesIO(one.read())).getpixel((3, 3)) == (255, 255, 255)
 
 
+def test_each_page_of_a_tiff_is_stored_and_labels_are_of_one(tmp_path):
+    path = tmp_path / "pages_without_marks/fax.tif"
+    path.parent.mkdir()
+    pages = [Image.new("L", (60, 80), shade) for shade in (10, 20, 30)]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    items = found(tmp_path)
+    assert {key: one.name for key, one in items.items()} == {
+        f"pages_without_marks/fax.tif#page={number}": f"fax_p00{number}.png" for number in (1, 2, 3)
+    }
+    assert [Image.open(io.BytesIO(one.read())).getpixel((3, 3))[0] for one in items.values()] == [10, 20, 30]
+    assert {one.group for one in items.values()} == {"pages_without_marks/fax"}
+    shutil.copytree(path.parent, tmp_path / "signatures_contracts/images")
+    (tmp_path / "signatures_contracts/classes.txt").write_text("signature")
+    (tmp_path / "signatures_contracts/labels").mkdir()
+    (tmp_path / "signatures_contracts/labels/fax.txt").write_text("")
+    told = found(tmp_path)["signatures_contracts/images/fax.tif"]
+    assert told.reason == "3 pages, labels of one; save each page alone"
+
+
+def test_two_pictures_of_one_stem_are_both_kept(contracts):
+    first = next((contracts / "signatures_contracts/images").iterdir())
+    with Image.open(first) as picture:
+        picture.convert("RGB").save(first.with_suffix(".bmp"))
+    sources = [f"signatures_contracts/images/{first.stem}{suffix}" for suffix in (first.suffix, ".bmp")]
+    items = found(contracts)
+    assert items[sources[0]].boxes == items[sources[1]].boxes != ()
+
+
 def mistake_no_data(data):
     (data / "pdfs/a.pdf").unlink()
     (data / "pdfs").rmdir()

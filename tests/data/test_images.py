@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from assay.data import images
-from assay.data.images import BadImage, decode, fit, load_images, read_image
+from assay.data.images import BadImage, decode, fit, load_images, places, read_image
 from assay.errors import UserError
 
 RGB = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
@@ -36,6 +36,26 @@ def test_sixteen_bits_are_scaled_to_eight():
 def test_transparency_is_composited_on_black(alpha, expected):
     image = Image.new("RGBA", (2, 2), (200, 200, 200, alpha))
     assert decode(encode(image))[0, 0].tolist() == [expected] * 3
+
+
+def test_transparency_shows_the_background_that_is_asked_for():
+    assert decode(encode(Image.new("RGBA", (2, 2))), background="white").min() == 255
+
+
+def test_pages_of_a_tiff_are_found_and_no_copies_and_masks_of_them():
+    pages = [Image.new("L", (9, 9), shade) for shade in (10, 20, 30)]
+    pages[1].encoderinfo = {"tiffinfo": {254: 1}}  # a smaller copy of the first
+    content = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    assert places(content) == [0, 2]
+    assert [decode(content, place=place)[0, 0, 0] for place in places(content)] == [10, 30]
+    assert places(encode(pages[0], "PNG", save_all=True, append_images=pages[2:])) == [0]  # an animation
+
+
+@pytest.mark.parametrize("format", ["GIF", "ICO", "PPM", "TGA", "EPS"])
+def test_other_formats_are_no_images(format):
+    """Each is one more decoder for a foreign file to break, and EPS runs Ghostscript."""
+    with pytest.raises(BadImage, match="not an image"):
+        decode(encode(Image.fromarray(RGB), format))
 
 
 def test_transparent_palette_is_composited_on_black():

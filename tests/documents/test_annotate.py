@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from assay.documents.annotate import How, annotate
 from assay.documents.crew import Crew, members
 from assay.documents.drawer import Drawers
 from assay.documents.reading import Asked
-from assay.documents.sheets import Limits
+from assay.documents.sheets import Limits, page_count
 from assay.documents.sources import sources_of
 from assay.errors import UserError
 from tests.documents import conftest as drawn
@@ -129,6 +130,19 @@ def test_what_somebody_else_put_there_stays(folder, tmp_path):
     (output / "documents.csv").write_text("name,birthday\n")
     with pytest.raises(UserError, match=r"documents\.csv: is not of"):
         annotate(sources_of([folder]), output, crew(how()))
+
+
+def test_every_page_of_a_tiff_is_annotated(tmp_path):
+    first, *others = (Image.new("L", (298, 420), shade) for shade in (255, 250, 245))
+    first.save(tmp_path / "fax.tif", save_all=True, append_images=others)
+    output = tmp_path / "out"
+    assert annotate(sources_of([tmp_path / "fax.tif"]), output, crew(how())).done == ["fax.tif"]
+    assert len(json.loads((output / "fax.tif/document.json").read_text())["pages"]) == 3
+    assert len(list((output / "fax.tif/pages").iterdir())) == 3
+    before = (output / "fax.tif/annotated.pdf").read_bytes()
+    assert page_count(before) == 3
+    annotate(sources_of([tmp_path / "fax.tif"]), output, crew(how(confidence=0.2)))
+    assert (output / "fax.tif/annotated.pdf").read_bytes() == before
 
 
 def test_a_damaged_result_is_made_again(folder, tmp_path):

@@ -33,6 +33,20 @@ def test_a_box_is_read_where_the_page_was_not():
     assert read_codes_in(page, np.empty((0, 4))) == []
 
 
+def test_a_known_code_in_the_margin_of_a_box_is_no_second_one():
+    page = with_code("known", size=(1000, 1200), at=(900, 400), module=7)
+    (known,) = read_codes(page)
+    x1, y1, x2, y2 = known.xyxy
+    side = x2 - x1
+    beside = np.array([[x1 - 4 * side, y1 - 1.5 * side, x1 + 0.45 * side, y2 + 0.5 * side]])
+    assert read_codes_in(page, beside, [known]) == [known]
+    twice = read_codes_in(page, np.repeat(beside, 2, axis=0))
+    assert [code.text for code in twice] == ["known"]
+    other = np.hstack([page, page])  # the same words elsewhere are another code
+    right = np.add(beside, (1200, 0, 1200, 0))
+    assert [code.text for code in read_codes_in(other, right, [known])] == ["known"] * 2
+
+
 def test_a_box_outside_the_picture_is_no_mistake():
     assert read_codes_in(with_code("x"), np.array([[900.0, 900.0, 950.0, 950.0]])) == []
 

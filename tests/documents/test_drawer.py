@@ -10,7 +10,7 @@ import pytest
 from assay.data.pages import BadPage
 from assay.documents import drawer
 from assay.documents.drawer import Drawers
-from assay.documents.drawing import annotated_pdf, picture_as_pdf
+from assay.documents.drawing import annotated_pdf, pictures_as_pdf
 from assay.documents.reading import Asked, read_pages
 from assay.documents.sheets import Limits, Sheet, TooManyPages, sheets
 from tests.documents import conftest as drawn
@@ -51,7 +51,7 @@ def test_a_document_is_written_to_there_as_it_would_be_here(drawers):
     for shown in ("grouped", "raw"):
         assert drawers.pdf(document, pages, shown, **given) == annotated_pdf(document, pages, shown)
     there = drawers.pdf(drawn.png(picture), pages[:1], "raw", **given)
-    assert there == annotated_pdf(picture_as_pdf(picture, SMALL.dpi), pages[:1], "raw")
+    assert there == annotated_pdf(pictures_as_pdf([picture], SMALL.dpi), pages[:1], "raw")
     assert annotated_pdf(document, pages, "raw") != annotated_pdf(document, pages)
     process = drawers._all[0].process.pid
     for content, words in ((drawn.locked(), "encrypted"), (drawn.pdf(drawn.text), "can't be written to")):

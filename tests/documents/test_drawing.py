@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from assay.data.drawing import MARKS as COLOURS
-from assay.documents.drawing import annotated_pdf, caption, colour_of, draw_page, picture_as_pdf
+from assay.documents.drawing import annotated_pdf, caption, colour_of, draw_page, pictures_as_pdf
 from assay.documents.reading import Asked, read_page, read_pages
 from assay.documents.sheets import Limits, Sheet, sheets
 from tests.documents import conftest as drawn
@@ -51,5 +51,5 @@ def test_boxes_in_a_pdf_lie_where_they_were_found_however_the_page_is_turned(rot
 
 def test_a_picture_becomes_a_pdf_of_its_size():
     picture = drawn.with_code("x")
-    (sheet,) = sheets(picture_as_pdf(picture, 144), limits=FINE)
+    (sheet,) = sheets(pictures_as_pdf([picture], 144), limits=FINE)
     assert np.abs(np.array(sheet.picture.shape[:2]) - picture.shape[:2]).max() <= 1

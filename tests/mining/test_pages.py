@@ -51,6 +51,16 @@ def test_the_first_reason_that_holds_counts(rows, read, expected):
         assert found[1] == pytest.approx(expected[1])
 
 
+def test_a_class_of_codes_may_have_another_name():
+    for name in ("qr_code", "code_qr"):
+        for found, reason in ((boxes(), "code_unseen"), (boxes((90, 90, 170, 170, 1, 0.9)), "code_unread")):
+            read = [CODE] if reason == "code_unseen" else []
+            given = page_finding(
+                PAGE, found, classes=("stamp", name), rule=RULE, read=lambda *_, codes=read: codes
+            )
+            assert (given[0], given[2]) == (reason, name)
+
+
 def test_classes_without_codes_ask_no_decoder():
     def read(picture, boxes):
         raise AssertionError("asked")

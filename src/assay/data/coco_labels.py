@@ -2,11 +2,12 @@
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from assay.data.yolo_labels import OVERSHOOT, XYXY, BadLabel
+from assay.data.yolo_labels import ASPECT, OVERSHOOT, XYXY, BadLabel
 from assay.errors import UserError
 
 _SHAPE = "COCO's {images: [{id, file_name, width, height}], annotations: [{image_id, category_id, bbox}], categories}"
@@ -23,7 +24,8 @@ class CocoLabels:
     def of(self, stem: str, width: int, height: int, notes: list[str]) -> list[tuple[str, XYXY]]:
         """(category name, box in px of the stored picture: left top right bottom) for one picture, in the file's order.
 
-        Boxes that overshoot an edge by at most 1 % are clipped, those without area dropped; both are said in `notes`.
+        Boxes that overshoot an edge by at most 1 % are clipped, those without area and exact repetitions
+        dropped; all are said in `notes`.
 
         Args:
             stem: of the picture's file name.
@@ -32,7 +34,7 @@ class CocoLabels:
             notes: list to append to, one line for everything mended.
 
         Raises:
-            BadLabel: the picture is not in the file, or a box of it can't be used.
+            BadLabel: the picture is not in the file or of another shape there, or a box of it can't be used.
         """
         entry = self.pictures.get(stem)
         if entry is None:
@@ -40,6 +42,9 @@ class CocoLabels:
         sides = [_real(entry.get(name)) for name in ("width", "height")]
         if not all(side and side > 0 for side in sides):
             raise BadLabel("its entry has no width and height")
+        across, down = (float(side or 1) for side in sides)
+        if abs(across / down * height / width - 1) > ASPECT:
+            raise BadLabel(f"{across:g}x{down:g} has another shape than the picture, {width}x{height} px")
         found: list[tuple[str, XYXY]] = []
         for one in self.boxes.get(entry.get("id"), []):
             where = f"annotation {one.get('id', '?')}"
@@ -48,14 +53,18 @@ class CocoLabels:
             if one.get("iscrowd"):
                 raise BadLabel(f"{where}: a crowd, not one object")
             name = self.names[one["category_id"]]
-            left, top, right, bottom = shares = _shares(one.get("bbox"), sides, where)
+            left, top, right, bottom = shares = _shares(one.get("bbox"), across, down, where)
             left, top, right, bottom = (min(max(share, 0.0), 1.0) for share in shares)
             if right <= left or bottom <= top:
                 notes.append(f"{where}: dropped, a box without area ({name})")
                 continue
             if (left, top, right, bottom) != shares:
                 notes.append(f"{where}: clipped to the image")
-            found.append((name, (left * width, top * height, right * width, bottom * height)))
+            box = (name, (left * width, top * height, right * width, bottom * height))
+            if box in found:
+                notes.append(f"{where}: dropped, the same box again ({name})")
+            else:
+                found.append(box)
         return found
 
 
@@ -63,11 +72,12 @@ def read_coco(path: Path) -> CocoLabels:
     """Read the file; what its annotations say is checked picture by picture.
 
     Raises:
-        UserError: no JSON, or not of COCO's shape.
+        UserError: no JSON, not of COCO's shape, or two pictures of one name.
     """
     try:
         content = json.loads(path.read_text("utf-8"))
         names = {one["id"]: str(one["name"]) for one in content["categories"]}
+        listed = Counter(PurePosixPath(one["file_name"]).stem for one in content["images"])
         pictures = {PurePosixPath(one["file_name"]).stem: one for one in content["images"]}
         read = CocoLabels(names, pictures)
         for one in content["annotations"]:
@@ -76,16 +86,19 @@ def read_coco(path: Path) -> CocoLabels:
         raise UserError(f"{path}: no JSON ({error}); expected {_SHAPE}") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: another layout; expected {_SHAPE}") from error
+    if twice := [stem for stem, count in listed.items() if count > 1]:
+        raise UserError(
+            f"{path}: {twice[0]} names {listed[twice[0]]} images; names must differ before the suffix, too"
+        )
     return read
 
 
-def _shares(bbox: Any, sides: list[float | None], where: str) -> XYXY:
+def _shares(bbox: Any, width: float, height: float, where: str) -> XYXY:
     """bbox [left, top, width, height] in px as shares: left, top, right, bottom."""
     numbers = [_real(value) for value in bbox] if isinstance(bbox, list) else []
     if len(numbers) != 4 or None in numbers:
         raise BadLabel(f"{where}: bbox is not four numbers")
     left, top, wide, high = (float(number or 0) for number in numbers)
-    width, height = (float(side or 1) for side in sides)
     shares = (left / width, top / height, (left + wide) / width, (top + high) / height)
     if not all(-OVERSHOOT <= share <= 1 + OVERSHOOT for share in shares):
         raise BadLabel(f"{where}: the box leaves the image")

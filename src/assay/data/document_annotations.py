@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from assay.data.items import Box
-from assay.data.yolo_labels import OVERSHOOT
+from assay.data.yolo_labels import ASPECT, OVERSHOOT
 from assay.errors import UserError
 
 _SHAPE = "{pdf: {page_1: {page_size: {width, height}, annotations: [{key: {category, bbox}}]}}}"
-_ASPECT = 0.02  # a drawn page and its page_size may differ so much in shape; rounding, not another page
 
 
 class BadAnnotation(Exception):  # noqa: N818 - it names a state of the page, like BadLabel
@@ -95,7 +94,7 @@ def page_boxes(
     if not isinstance(page, dict):
         raise BadAnnotation(f"{annotated.key}: no object with page_size and annotations")
     across, down = _page_size(page, annotated.key)
-    if abs(across / down * height / width - 1) > _ASPECT:
+    if abs(across / down * height / width - 1) > ASPECT:
         raise BadAnnotation(
             f"{annotated.key}: page_size {across:g}x{down:g} has another shape than the page, {width}x{height} px"
         )

@@ -42,7 +42,9 @@ def hold_out(classes: Mapping[str, Collection[str]], share: float, seed: int) ->
 
 
 def hold_out_by_size(sizes: Mapping[str, int], share: float, seed: int) -> set[str]:
-    """Choose groups of very different sizes so that about `share` of their members is held out, never more.
+    """Choose groups of very different sizes so that about `share` of their members is held out.
+
+    Never more, but for one group, the smallest, where there are two or more and each is larger than that.
 
     Args:
         sizes: group -> its number of members.
@@ -55,6 +57,8 @@ def hold_out_by_size(sizes: Mapping[str, int], share: float, seed: int) -> set[s
         if sizes[group] <= room:
             chosen.add(group)
             room -= sizes[group]
+    if not chosen and len(sizes) > 1:
+        chosen.add(min(in_order(sizes, seed), key=lambda group: sizes[group]))
     return chosen
 
 

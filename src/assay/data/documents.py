@@ -10,22 +10,17 @@ A data folder holds any of these:
 """
 
 import hashlib
-import io
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
-
-from PIL import Image, ImageOps
 
 from assay.data.coco_labels import read_coco
 from assay.data.document_annotations import BadAnnotation, PageAnnotations, page_boxes, read_annotations
+from assay.data.document_pictures import pictures_of
 from assay.data.document_split import hold_out, hold_out_by_size, read_page_documents
-from assay.data.images import BadImage, decode
-from assay.data.items import POOL, Bad, Box, Item, size_problem
+from assay.data.items import POOL, Bad, Box, Item
 from assay.data.pages import BadPage, Page, page_name, render
 from assay.data.source import data_files
 from assay.data.yolo_labels import BadLabel, read_labels
@@ -251,16 +246,17 @@ def _labelled(data: Path, subset: str, names: _Names, rules: _Rules) -> Iterator
     for name in classes:
         if name not in rules.class_map and name not in rules.ignore:
             raise UserError(f"{folder}: class {name!r} is neither in prepare.class_map nor in prepare.ignore")
-    pictures = {
-        path.stem: path for path in sorted((folder / "images").iterdir()) if path.suffix.lower() in _IMAGES
-    }
+    pictures = [path for path in sorted((folder / "images").iterdir()) if path.suffix.lower() in _IMAGES]
+    stems = {path.stem for path in pictures}
     for path in sorted((folder / "labels").glob("*.txt")):
-        if path.stem not in pictures:
+        if path.stem not in stems:
             yield Bad(f"{subset}/labels/{path.name}", "a label file without its picture")
-    for stem in sorted(set(coco.pictures) - set(pictures)) if coco else ():
+    for stem in sorted(set(coco.pictures) - stems) if coco else ():
         yield Bad(f"{subset}/images/{stem}", f"in {ANNOTATIONS}, but there is no such picture")
-    for stem, path in pictures.items():
-        picture = _picture(data, path, subset, names, rules.max_side)
+    for path in pictures:
+        pages = list(pictures_of(data, path, subset, names.claim, rules.max_side))
+        told = Bad(f"{subset}/images/{path.name}", f"{len(pages)} pages, labels of one; save each page alone")
+        picture = pages[0] if len(pages) == 1 else told
         if isinstance(picture, Bad):
             yield picture
             continue
@@ -268,9 +264,9 @@ def _labelled(data: Path, subset: str, names: _Names, rules: _Rules) -> Iterator
         try:
             size = picture.width, picture.height
             if coco:
-                found = coco.of(stem, *size, notes)
+                found = coco.of(path.stem, *size, notes)
             else:
-                found = read_labels(folder / "labels" / f"{stem}.txt", classes, *size, notes)
+                found = read_labels(folder / "labels" / f"{path.stem}.txt", classes, *size, notes)
         except BadLabel as error:
             yield Bad(picture.source, error.reason)
             continue
@@ -287,51 +283,6 @@ def _class_names(path: Path, subset: str) -> tuple[str, ...]:
             return ("qr",)  # published without a list of names: there is one class
         raise UserError(f"{path}: missing; it names the classes of the labels, one a line")
     return tuple(path.read_text("utf-8").split())
-
-
-def _picture(data: Path, path: Path, subset: str, names: _Names, max_side: int) -> Item | Bad:
-    """One picture that can be read, without boxes, for the pool."""
-    source = path.relative_to(data).as_posix()
-    try:
-        content = path.read_bytes()
-        pixels = decode(content)
-    except BadImage as error:
-        return Bad(source, error.reason)
-    except OSError as error:
-        return Bad(source, f"can't be read: {error.strerror}")
-    height, width = pixels.shape[:2]
-    if problem := size_problem(width, height, max_side):
-        return Bad(source, problem)
-    read: Callable[[], bytes] = path.read_bytes
-    name = path.name
-    if _transparent(content):  # OpenCV would show what is hidden below, other readers black
-        read, name = partial(_on_white, path), f"{path.stem}.png"
-    return Item(
-        source=source,
-        name=names.claim(name, subset),
-        split=POOL,
-        subset=subset,
-        group=f"{subset}/{path.stem}",
-        width=width,
-        height=height,
-        boxes=(),
-        read=read,
-    )
-
-
-def _transparent(content: bytes) -> bool:
-    with Image.open(io.BytesIO(content)) as image:
-        return image.has_transparency_data
-
-
-def _on_white(path: Path) -> bytes:
-    """The picture as a PNG on white paper."""
-    with Image.open(path) as image:
-        ink = ImageOps.exif_transpose(image).convert("RGBA")
-    page = Image.alpha_composite(Image.new("RGBA", ink.size, "white"), ink).convert("RGB")
-    stream = io.BytesIO()
-    page.save(stream, "PNG", compress_level=6, compress_type=zlib.Z_RLE)
-    return stream.getvalue()
 
 
 def _split_by_document(
@@ -378,7 +329,7 @@ def _pool(data: Path, names: _Names, rules: _Rules) -> Iterator[Item | Bad]:
     for path in sorted((data / UNMARKED).iterdir()):
         group = f"{UNMARKED}/{path.stem}"
         if path.suffix.lower() in _IMAGES:
-            yield _picture(data, path, UNMARKED, names, rules.max_side)
+            yield from pictures_of(data, path, UNMARKED, names.claim, rules.max_side)
         elif path.suffix.lower() == ".pdf":
             try:
                 pages = list(render(path, dpi=rules.dpi, max_side=rules.max_side))

@@ -1,20 +1,33 @@
 """Reading images: one array type inside, whatever the file is."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from assay.data.progress import track
 from assay.errors import UserError
 
 Pixels = NDArray[np.uint8]
 
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "BMP",
+    "TIFF",
+)  # Pillow knows many more; some run other programs, such as EPS
+_SUBFILE_TYPE, _NO_PAGE = (
+    254,
+    0b101,
+)  # TIFF's tag, and its bits for a smaller copy or the mask of another picture
 MAX_PIXELS = 89_478_485  # Pillow's own decompression-bomb limit: 256 MiB of RGB
 
 
@@ -39,24 +52,48 @@ def read_image(path: Path) -> Pixels:
     return decode(data)
 
 
-def decode(data: bytes) -> Pixels:
+def decode(data: bytes, *, background: str = "black", place: int = 0) -> Pixels:
     """Decode an image file's bytes to uint8 RGB of shape (height, width, 3).
 
-    EXIF rotation is applied, transparency is composited on black (the background of the crops), grey,
-    palette, CMYK and other colour modes become RGB, 16 bits are scaled to 8. Of an animation the first
-    picture is taken.
+    EXIF rotation is applied, grey, palette, CMYK and other colour modes become RGB, 16 bits are scaled to 8.
+
+    Args:
+        data: of a file of one of `FORMATS`.
+        background: what shows through transparency: black as around the crops, white of paper.
+        place: which picture of a file of several, see `places`. Of an animation the first is taken.
 
     Raises:
         BadImage: empty, no image, damaged, truncated, too large, or of floating-point pixels.
     """
+    with _opened(data) as image:
+        image.seek(place)
+        if image.width * image.height > MAX_PIXELS:
+            raise BadImage(f"too large: {image.width}x{image.height} pixels")
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image), background)
+
+
+def places(data: bytes) -> list[int]:
+    """Where the pages of a picture are: [0], or more of a TIFF of several. Raises BadImage as `decode`."""
+    with _opened(data) as image:
+        if not isinstance(image, TiffImageFile):
+            return [0]
+        pages = []
+        for place in range(image.n_frames):
+            image.seek(place)
+            if not image.tag_v2.get(_SUBFILE_TYPE, 0) & _NO_PAGE:
+                pages.append(place)
+        return pages or [0]
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """The file, opened; what Pillow raises in the block becomes a BadImage."""
     if not data:
         raise BadImage("empty file")
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise BadImage(f"too large: {image.width}x{image.height} pixels")
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            yield image
     except BadImage:
         raise
     except UnidentifiedImageError as error:
@@ -70,7 +107,7 @@ def decode(data: bytes) -> Pixels:
         raise BadImage(reason) from error
 
 
-def _to_rgb(image: Image.Image) -> Pixels:
+def _to_rgb(image: Image.Image, background: str) -> Pixels:
     if image.mode == "F":
         raise BadImage("floating-point pixels have no defined range")
     if image.mode.startswith("I"):  # 16-bit grey: I;16, I;16B, or I from older files
@@ -79,7 +116,7 @@ def _to_rgb(image: Image.Image) -> Pixels:
         return np.repeat(grey[..., None], 3, axis=2)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, background), image)
     return np.array(image.convert("RGB"))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 OVERSHOOT = 0.01  # of a side; what annotation tools round over the edge is clipped, more is a mistake
+ASPECT = 0.02  # a picture and the size its labels speak of may differ so much in shape; rounding, not another picture
 _BOX_NUMBERS = 5
 _MIN_POINTS = 3
 

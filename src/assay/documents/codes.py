@@ -51,9 +51,11 @@ def read_codes_in(picture: Pixels, boxes: NDArray[np.floating], known: Sequence[
         if not inside and min(crop.shape[:2]) < _SMALL:
             larger = cv2.resize(crop, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
             scale, inside = 2, read_codes(np.asarray(larger, np.uint8))
-        for code in inside:
-            x1, y1, x2, y2 = (side / scale for side in code.xyxy)
-            codes.append(Code(code.text, (x1 + left, y1 + top, x2 + left, y2 + top)))
+        for read in inside:
+            x1, y1, x2, y2 = (side / scale for side in read.xyxy)
+            code = Code(read.text, (x1 + left, y1 + top, x2 + left, y2 + top))
+            if not any(one.text == code.text and holds(one.xyxy, code) for one in codes):  # in the margin
+                codes.append(code)
     return sorted(codes, key=lambda code: (code.xyxy[1], code.xyxy[0]))
 
 

@@ -12,11 +12,14 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
+
 from assay.data.pages import BadPage
-from assay.documents.drawing import Drawn, annotated_pdf, picture_as_pdf
+from assay.documents.drawing import Drawn, annotated_pdf, pictures_as_pdf
 from assay.documents.sheets import Limits, Sheet, TooManyPages, is_pdf, page_count, sheets
 
 _POLL = 0.1  # seconds
+_BLANK = np.full((32, 32, 3), 255, np.uint8)  # in the place of a page that can't be drawn
 
 
 class Drawers:
@@ -70,7 +73,7 @@ class Drawers:
         flat: bool,
         check: Callable[[], None] = lambda: None,
     ) -> bytes:
-        """As `assay.documents.drawing.annotated_pdf`, from another process; a picture becomes a PDF of one page.
+        """As `assay.documents.drawing.annotated_pdf`, from another process; pictures become a PDF's pages.
 
         pages, drawn: of `annotated_pdf`; limits, flat: with which the pages were drawn; check: of `pages`. Raises BadPage
         for a document that can't be written to.
@@ -210,10 +213,10 @@ def _pdf(
 ) -> bytes:
     try:
         if not is_pdf(content):
-            (sheet,) = sheets(content, limits=limits, flat=flat)
-            if isinstance(sheet, BadPage):
-                raise sheet
-            content = picture_as_pdf(sheet.picture, limits.dpi)
+            drawn_there = sheets(content, limits=limits, flat=flat)
+            content = pictures_as_pdf(
+                (_BLANK if isinstance(page, BadPage) else page.picture for page in drawn_there), limits.dpi
+            )
         return annotated_pdf(content, pages, drawn)
     except (OSError, ValueError, RuntimeError) as error:  # pypdfium2's own error is a RuntimeError
         raise BadPage(f"can't be written to ({error})") from error

@@ -5,7 +5,7 @@ import hashlib
 import io
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -67,8 +67,26 @@ def annotated_pdf(content: bytes, pages: Sequence[Mapping[str, Any]], drawn: Dra
             document.close()
 
 
-def picture_as_pdf(picture: Pixels, dpi: int) -> bytes:
-    """A PDF of one page that shows the picture at this resolution."""
+def pictures_as_pdf(pictures: Iterable[Pixels], dpi: int) -> bytes:
+    """A PDF that shows each picture at this resolution on a page of its own; one picture is held at a time."""
+    first, *others = (_picture_as_pdf(picture, dpi) for picture in pictures)
+    if not others:
+        return first
+    with LOCK:
+        document = open_pdf(first)
+        try:
+            for one in others:
+                page = open_pdf(one)
+                document.import_pages(page)
+                page.close()
+            stream = io.BytesIO()
+            document.save(stream)
+            return _without_chance(stream.getvalue())
+        finally:
+            document.close()
+
+
+def _picture_as_pdf(picture: Pixels, dpi: int) -> bytes:
     from PIL import Image
 
     stream, never = io.BytesIO(), time.gmtime(0)

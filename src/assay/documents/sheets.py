@@ -5,12 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.data.images import BadImage, Pixels, decode
+from assay.data.images import BadImage, Pixels, decode, places
 from assay.data.pages import LOCK, BadPage, measure, open_pdf
 from assay.documents.origin import Origin, origin_of
 from assay.documents.photo import flatten
 
 PDF_MARK = b"%PDF-"  # within the first 1024 bytes
+_PICTURES = (
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"RIFF",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+)  # may say of what they were made
 DPI, MAX_SIDE = 200, 10_000  # document 003, "PDF -> PNG"; as conf/project/documents.yaml
 
 
@@ -43,13 +51,13 @@ class TooManyPages(Exception):  # noqa: N818 - it names a state of the file, lik
 
 def is_pdf(content: bytes) -> bool:
     """Whether these bytes want to be a PDF."""
-    return PDF_MARK in content[:1024]
+    return PDF_MARK in content[:1024] and not content.startswith(_PICTURES)
 
 
 def page_count(content: bytes) -> int:
-    """Pages of a PDF; 1 of a picture, good or bad. Raises BadPage as `sheets`."""
+    """Pages of a PDF or a TIFF; 1 of another picture. Raises BadPage as `sheets`."""
     if not is_pdf(content):
-        return 1
+        return len(_places(content))
     with LOCK:
         document = open_pdf(content)
         try:
@@ -59,12 +67,13 @@ def page_count(content: bytes) -> int:
 
 
 def sheets(content: bytes, *, limits: Limits, flat: bool = False) -> Iterator[Sheet | BadPage]:
-    """Yield the pages of a PDF, or the one page of a picture, drawn one at a time.
+    """Yield the pages of a PDF or TIFF, or the one page of another picture, drawn one at a time.
 
     Args:
         content: the file's bytes; what they begin with decides what they are, not a name.
         limits: see `Limits`.
-        flat: cut the page out of a picture that is a photo of it; where no outline shows, the picture stays.
+        flat: cut the page out of a picture that is a photo of it; where no outline shows, the picture stays. Pages of a
+            PDF stay: boxes are drawn into them as they are.
 
     Yields:
         A Sheet, or a BadPage where that one page can't be drawn and others can.
@@ -75,21 +84,41 @@ def sheets(content: bytes, *, limits: Limits, flat: bool = False) -> Iterator[Sh
     """
     if not content:
         raise BadPage("empty file")
-    return _of_pdf(content, limits) if is_pdf(content) else iter([_of_picture(content, limits, flat)])
+    return _of_pdf(content, limits) if is_pdf(content) else _of_picture(content, limits, flat)
 
 
-def _of_picture(content: bytes, limits: Limits, flat: bool) -> Sheet:
+def _places(content: bytes) -> list[int]:
     try:
-        picture = decode(content)
+        return places(content)
     except BadImage as error:
         raise BadPage(error.reason) from error
+
+
+def _of_picture(content: bytes, limits: Limits, flat: bool) -> Iterator[Sheet | BadPage]:
+    pages = _places(content)
+    if limits.pages is not None and len(pages) > limits.pages:
+        raise TooManyPages(len(pages), limits.pages)
+    for number, place in enumerate(pages, 1):
+        try:
+            yield _page(content, place, number, limits, flat)
+        except BadPage as error:
+            if len(pages) == 1:
+                raise
+            yield error
+
+
+def _page(content: bytes, place: int, number: int, limits: Limits, flat: bool) -> Sheet:
+    try:
+        picture = decode(content, background="white", place=place)  # paper, as in training
+    except BadImage as error:
+        raise BadPage(error.reason, number) from error
     height, width = picture.shape[:2]
     if max(height, width) > limits.max_side:
-        raise BadPage(f"too large: {width}x{height} px; the limit is {limits.max_side} px a side")
+        raise BadPage(f"too large: {width}x{height} px; the limit is {limits.max_side} px a side", number)
     found = flatten(picture) if flat else None
     if found is None:
-        return Sheet(1, picture, "scanned")
-    return Sheet(1, found.picture, "scanned", tuple((float(x), float(y)) for x, y in found.corners))
+        return Sheet(number, picture, "scanned")
+    return Sheet(number, found.picture, "scanned", tuple((float(x), float(y)) for x, y in found.corners))
 
 
 def _of_pdf(content: bytes, limits: Limits) -> Iterator[Sheet | BadPage]:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from supervision import Detections
 
+from assay.data.marks import kind_of
 from assay.evaluation.grouping import GroupingRule, group_boxes
 
 REASONS = ("code_unseen", "code_unread", "merged", "low_confidence")  # the decoder is the surest witness
@@ -59,15 +60,18 @@ def page_finding(
         scores[kept],
         rule.grouping.on_page(picture.shape[1], picture.shape[0]),
     )
-    if CODE in classes:
-        is_code = marks.class_id == list(classes).index(CODE)
+    kinds = [kind_of(name) for name in classes]
+    if CODE in kinds:
+        is_code = np.array([kinds[number] == CODE for number in marks.class_id], bool)
         codes = read(picture, marks.xyxy[is_code])
         inside = np.array([[_holds(box, code) for code in codes] for box in marks.xyxy[is_code]], bool)
         inside = inside.reshape(int(is_code.sum()), len(codes))
         if not inside.any(axis=0).all():
-            return "code_unseen", 1.0, CODE
+            return "code_unseen", 1.0, classes[kinds.index(CODE)]
         if not inside.any(axis=1).all():
-            return "code_unread", float(marks.confidence[is_code][~inside.any(axis=1)].max()), CODE
+            unread = np.flatnonzero(is_code)[~inside.any(axis=1)]
+            surest = unread[marks.confidence[unread].argmax()]
+            return "code_unread", float(marks.confidence[surest]), classes[int(marks.class_id[surest])]
     if not len(marks.class_id):
         return None
     most, least = int(marks.merged_count.argmax()), int(marks.confidence.argmin())
