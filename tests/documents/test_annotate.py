@@ -91,6 +91,16 @@ def test_what_is_finished_is_skipped_until_file_or_settings_change(folder, tmp_p
     assert not (output / "a.pdf/pages/p002.jpg").exists() and not (output / "problems.csv").exists()
 
 
+def test_what_other_code_wrote_is_done_again(folder, tmp_path, monkeypatch):
+    from assay.documents import annotate as module
+
+    sources = sources_of([folder / "a.pdf"])
+    annotate(sources, tmp_path, crew(how()))
+    assert annotate(sources, tmp_path, crew(how())).skipped == ["a.pdf"]
+    monkeypatch.setattr(module, "FORMAT", module.FORMAT + 1)
+    assert annotate(sources, tmp_path, crew(how())).done == ["a.pdf"]
+
+
 def test_results_are_no_sources(folder):
     output = folder / "below/out"
     annotate(sources_of([folder], output), output, crew(how()))
