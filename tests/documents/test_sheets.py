@@ -1,6 +1,7 @@
 import io
 
 import numpy as np
+import pypdfium2
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -70,6 +71,17 @@ def logo_in_form(page):
 def test_the_origin_of_a_page(page, origin):
     (sheet,) = sheets(drawn.pdf(page), limits=SMALL)
     assert (sheet.number, sheet.origin, sheet.picture.shape) == (1, origin, (210, 149, 3))
+
+
+def test_a_turned_or_cropped_page_keeps_its_origin():
+    document = pypdfium2.PdfDocument(drawn.pdf(drawn.scan, drawn.strips, drawn.logo, drawn.scan))
+    for page in list(document)[:3]:
+        page.set_rotation(90)
+    document[3].set_cropbox(50, 50, 250, 400)
+    stream = io.BytesIO()
+    document.save(stream)
+    origins = [sheet.origin for sheet in sheets(stream.getvalue(), limits=SMALL)]
+    assert origins == ["scanned", "scanned", "digital", "scanned"]
 
 
 def test_a_picture_is_one_scanned_page():
