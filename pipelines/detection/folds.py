@@ -78,7 +78,10 @@ def main(cfg: DetectionConfig) -> dict[str, Any]:
 
 
 def refuse_what_saw_the_tested(cfg: DetectionConfig) -> None:
-    """Raise UserError for an experiment that starts from, asks or learns from what has seen all images."""
+    """Raise UserError for an experiment that starts from, asks or learns from what has seen all images.
+
+    Or that would find other thresholds in every fold: what is tested is scored together, at one threshold per class.
+    """
     from assay.errors import UserError
 
     wanted = {
@@ -96,12 +99,17 @@ def refuse_what_saw_the_tested(cfg: DetectionConfig) -> None:
             f"experiment={cfg.experiment.id}: {', '.join(found)}: such models and reviews come from images that a fold "
             "tests; take another experiment, or set it to null, 0, false or []"
         )
+    if cfg.evaluate.inference.thresholds == "validation":
+        raise UserError(
+            "evaluate.inference.thresholds=validation: every fold would find its own, and all tested images are scored "
+            "together; set it to fixed"
+        )
 
 
 def of_fold(cfg: DetectionConfig, fold: int) -> DetectionConfig:
     """The same configuration, for one fold: its data and model go to a folder of their own."""
     regroup = _regroup(cfg).model_copy(update={"split": "kfold", "fold": fold})
-    prepare = cfg.prepare.model_copy(update={"regroup": regroup, "scored_subset": None})
+    prepare = cfg.prepare.model_copy(update={"regroup": regroup})
     return cfg.model_copy(update={"prepare": prepare, "build": f"{cfg.build}/folds/{fold}"})
 
 

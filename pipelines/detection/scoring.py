@@ -59,14 +59,16 @@ def thresholds(cfg: DetectionConfig, predictions: "BoxPredictions", model: str) 
     """The confidence from which a model's box is shown, by class.
 
     Fixed in the configuration; or, with evaluate.inference.thresholds=validation, of the highest F1 on the validation
-    images, frozen for test: numbers on val are then flattered, those on test are not.
+    images, frozen for test: numbers on val are then flattered, those on test are not. A class of which nothing is
+    found there keeps the configured one.
     """
     how = cfg.evaluate.inference
-    if how.thresholds == "validation" and (predictions.images["split"] == "val").any():
-        from assay.evaluation.detection import best_thresholds
+    fixed = {name: how.class_confidence.get(name, how.confidence) for name in cfg.project.classes}
+    if how.thresholds == "fixed":
+        return fixed
+    from assay.evaluation.detection import best_thresholds
 
-        return best_thresholds(predictions, model, split="val", otherwise=how.confidence)
-    return {name: how.class_confidence.get(name, how.confidence) for name in cfg.project.classes}
+    return best_thresholds(predictions, model, split="val", otherwise=fixed)
 
 
 def splits_of(predictions: "BoxPredictions") -> list[str]:

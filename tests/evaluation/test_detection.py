@@ -145,4 +145,5 @@ def test_a_threshold_is_needed_for_every_class(predictions):
 def test_best_thresholds_by_hand():
     """F1 is 2/3, 1/2, 4/5 at 0.9, 0.8, 0.7; of drums there is nothing to learn from."""
     predictions = dataclasses.replace(two_images(), classes=("cone", "drum"))
-    assert best_thresholds(predictions, "m", split="test", otherwise=0.25) == {"cone": 0.7, "drum": 0.25}
+    found = best_thresholds(predictions, "m", split="test", otherwise={"cone": 0.2, "drum": 0.25})
+    assert found == {"cone": 0.7, "drum": 0.25}

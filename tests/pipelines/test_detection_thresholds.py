@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from assay.config import compose
+from assay.errors import UserError
 from pipelines.detection.scoring import compare_with, thresholds
 from tests.evaluation.detectors import two_images
 
@@ -22,7 +23,7 @@ def answers():
         for part in ("boxes", "truth", "images")
     }
     renamed["images"] = renamed["images"].assign(split="val")
-    return dataclasses.replace(one, **renamed, classes=("cone", "drum")), one
+    return dataclasses.replace(one, **renamed, classes=("cone", "toe_drain")), one
 
 
 def test_fixed_thresholds_are_the_recipes(answers):
@@ -36,7 +37,7 @@ def test_validation_finds_them_and_test_cannot_move_them(answers):
     val, test = answers
     asked = config("evaluate.inference.thresholds=validation")
     alone = thresholds(asked, val, "m")
-    assert alone["cone"] == 0.7 and alone["drum"] == asked.evaluate.inference.confidence
+    assert alone == {"cone": 0.7, "toe_drain": 0.15}  # of toe drains nothing is found: as configured for them
     worse = test.boxes.assign(score=test.boxes["score"] / 2)
     both = {
         "boxes": pd.concat([val.boxes, worse], ignore_index=True),
@@ -44,6 +45,8 @@ def test_validation_finds_them_and_test_cannot_move_them(answers):
         "images": pd.concat([val.images, test.images], ignore_index=True),
     }
     assert thresholds(asked, dataclasses.replace(val, **both), "m") == alone
+    with pytest.raises(UserError, match="no image of split 'val'"):  # never the configured ones in silence
+        thresholds(asked, test, "m")
 
 
 def test_each_of_two_models_is_compared_at_its_own_thresholds(answers):

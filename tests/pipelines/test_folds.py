@@ -1,13 +1,14 @@
 """Folds over the drawn documents: every page is tested once, by a model that never saw its document."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
 
 from assay.config import compose
 from assay.errors import UserError
-from pipelines.detection import folds
+from pipelines.detection import folds, prepare
 from tests.pipelines.detection_data import make, overrides
 
 
@@ -47,6 +48,10 @@ def test_every_page_is_tested_once_by_a_model_without_its_document(tmp_path, mon
         (["train.hard_negatives=5"], "train.hard_negatives"),
         (["train.reviewed_boxes=true"], "train.reviewed_boxes"),
         (["evaluate.inference.ensemble=[yolo11s_20251115_180118]"], "evaluate.inference.ensemble"),
+        (
+            ["evaluate.inference.thresholds=validation"],
+            "thresholds=validation: every fold would find its own",
+        ),
     ],
 )
 def test_what_has_seen_the_tested_images_is_refused(more, said):
@@ -58,3 +63,23 @@ def test_a_fold_has_its_own_folder_and_part():
     part = folds.of_fold(config(), 2)
     assert part.build == "build/documents/folds/2"
     assert (part.prepare.regroup.split, part.prepare.regroup.fold) == ("kfold", 2)
+
+
+def test_a_photo_that_two_subsets_hold_is_tested_once(tmp_path, monkeypatch):
+    """merged_375 holds the photos of original_120, too: here four of fourteen."""
+    make("infrastructure", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "data/infrastructure"
+    for kind in ("images", "labels"):
+        (data / f"original_120/train/{kind}").mkdir(parents=True)
+        for path in sorted((data / f"merged_375/train/{kind}").iterdir())[:4]:
+            shutil.copy(path, data / f"original_120/train/{kind}")
+    shutil.copy(data / "merged_375/data.yaml", data / "original_120/data.yaml")
+    chosen = ["prepare.regroup.look_distance=0", "prepare.regroup.folds=3"]
+    cfg = compose(overrides("infrastructure", *chosen))
+    tested = []
+    for fold in range(3):
+        prepare.main(part := folds.of_fold(cfg, fold))
+        manifest = pd.read_parquet(f"{part.build}/dataset/manifest.parquet")
+        tested += manifest.loc[manifest["split"] == "test", "sha256"].tolist()
+    assert len(tested) == len(set(tested)) == 14
