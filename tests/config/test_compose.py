@@ -195,6 +195,21 @@ def test_a_patch_of_14_pixels_survives_scaling() -> None:
     assert compose(["project=cherry", "experiment=EXP-006A", "profile=full"]).model.image_size == 126
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("prepare.regroup.minimum={toe_drian: 3}", "minimum.toe_drian: no such class (did you mean 'toe_drain'?)"),
+        ("evaluate.inference.class_confidence={cone: 0.1}", "class_confidence.cone: no such class (known: rock_toe"),
+        ("prepare.regroup.test_share=1.0", "regroup.test_share 1 leave nothing to train on; together they must be"),
+        ("prepare.regroup.test_share=0.9", "validation_share 0.12 and regroup.test_share 0.9 leave nothing"),
+    ],
+)  # fmt: skip
+def test_a_mistake_about_the_split_is_said_before_anything_runs(typed: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose(["project=infrastructure", "experiment=yolo11s_best", "profile=full", typed])
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_resolved_text_reads_back_as_the_same_configuration(tmp_path: Path) -> None:
     cfg = compose(["project=cherry", "experiment=EXP-002A", "profile=full", "train.lr=3e-5"])
     path = tmp_path / "cherry.yaml"

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from assay.config.base import Count, ExportRuntime, Fraction, Positive, Shared, Strict
+from assay.config.messages import nearest
 from assay.config.scoring import Scoring
 
 Detector = Annotated[str, Field(pattern=r"^yolo(v8|11|12)[nsmlx]$", description="family and letter")]
@@ -72,7 +73,6 @@ class DetectorTraining(Strict):
     )
     max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
     patience: Count | None = Field(description="stop after so many epochs without a better one; null = never")
-    save_period: Count | None = Field(description="a checkpoint every so many epochs; null = best, last")
     precision: Literal["auto", "fp32", "bf16"] = Field(description="auto: bf16 where the hardware has it")
     deterministic: bool
     freeze: int = Field(ge=0, description="so many first layers do not learn")
@@ -194,9 +194,21 @@ class DetectionPreparation(Strict):
     near_duplicate_distance: float = Field(ge=0, le=0.5, description="share of differing hash bits")
     regroup: Regrouping | None = Field(None, description="photos of flights; null = as the reader has them")
     validation_share: Fraction = Field(description="of the groups, where the data is not split yet")
-    split_seed: int = Field(ge=0, description="of that split")
+    split_seed: int = Field(
+        ge=0,
+        description="of that split, and of regroup; grouped: 0 = nearest to the shares, others as near as can be",
+    )
     dpi: int = Field(ge=36, le=600, description="resolution at which PDF pages are drawn")
     max_side: Count = Field(description="images and pages larger than this are quarantined, px")
+
+    @model_validator(mode="after")
+    def _some_are_left_to_train_on(self) -> "DetectionPreparation":
+        if self.regroup and self.validation_share + self.regroup.test_share >= 1:
+            raise ValueError(
+                f"validation_share {self.validation_share:g} and regroup.test_share {self.regroup.test_share:g} leave "
+                "nothing to train on; together they must be below 1"
+            )
+        return self
 
 
 class PageMining(Strict):
@@ -327,6 +339,18 @@ class DetectionConfig(Shared):
     evaluate: DetectorEvaluation
     export: DetectorParity
     baseline: DetectorBaseline
+
+    @model_validator(mode="after")
+    def _keys_are_classes(self) -> "DetectionConfig":
+        regroup, classes = self.prepare.regroup, self.project.classes
+        for key, given in (
+            ("prepare.regroup.minimum", regroup.minimum if regroup else {}),
+            ("evaluate.inference.class_confidence", self.evaluate.inference.class_confidence),
+        ):
+            for name in given:
+                if name not in classes:
+                    raise ValueError(f"{key}.{name}: no such class{nearest(name, classes)}")
+        return self
 
     @model_validator(mode="after")
     def _one_model_before(self) -> "DetectionConfig":

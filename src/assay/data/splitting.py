@@ -101,7 +101,7 @@ def resplit(
         minimum: class -> boxes that validation needs at least.
         folds: number of folds.
         fold: which one is tested, from 0.
-        seed: another seed, another choice.
+        seed: another seed, another choice: see `choose`.
 
     Raises:
         UserError: fewer groups than parts, or the minimum cannot be had with whole groups.
@@ -115,8 +115,8 @@ def resplit(
     counts = {name: _counts(items) for name, items in members.items()}
     if len(members) < max(3, folds if how == "kfold" else 3):
         raise UserError(
-            f"prepare.split={how}: {len(members)} groups of photos are too few for "
-            f"{folds if how == 'kfold' else 3} parts; take prepare.split=published, or more data"
+            f"prepare.regroup.split={how}: {len(members)} groups of photos are too few for "
+            f"{folds if how == 'kfold' else 3} parts; take prepare.regroup.split=published, or more data"
         )
     if how == "kfold":
         parts = deal(counts, folds, classes, seed)
@@ -136,11 +136,16 @@ def resplit(
 
 
 def choose(counts: Mapping[str, Counter[str]], share: float, classes: Sequence[str], seed: int) -> set[str]:
-    """Groups with about `share` of the images and of each class: the one that brings it nearest, until none does."""
+    """Groups with about `share` of the images and of each class: the one that brings it nearest, until none does.
+
+    Seed 0 begins with none. Any other begins with a group of its own that is no larger than what is wanted: real counts
+    have no ties that a seed could decide.
+    """
     total = sum(counts.values(), Counter[str]())
     wanted = {name: share * total[name] for name in (_IMAGES, *classes) if total[name]}
-    chosen: set[str] = set()
-    held: Counter[str] = Counter()
+    fitting = [name for name in in_order(counts, seed) if counts[name][_IMAGES] <= share * total[_IMAGES]]
+    chosen = set(fitting[:1] if seed else [])
+    held = sum((counts[name] for name in chosen), Counter[str]())
 
     def error(one: Counter[str]) -> float:
         return sum(((held[name] + one[name] - goal) / goal) ** 2 for name, goal in wanted.items())
@@ -168,8 +173,8 @@ def fill(
             free = [group for group in in_order(counts, seed) if group not in chosen and counts[group][name]]
             if not free or len(chosen) + 1 >= len(counts):
                 raise UserError(
-                    f"prepare.minimum.{name}={least}: whole groups bring {there} of them into validation and leave "
-                    f"none to train on; ask for {there} at most"
+                    f"prepare.regroup.minimum.{name}={least}: whole groups bring {there} into validation and leave none "
+                    f"to train on; ask for {there} at most"
                 )
             chosen.add(
                 min(free, key=lambda group: counts[group][_IMAGES] / min(counts[group][name], least - there))
