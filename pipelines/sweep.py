@@ -13,7 +13,6 @@ them) say how many run at a time, by which launcher, and what that one asks its 
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -21,13 +20,13 @@ import yaml
 from assay.entrypoint import be_quiet, help_wanted, mistakes_in_one_line
 from assay.errors import UserError
 
-# each with the package it needs
-LAUNCHERS = {"process": "hydra", "joblib": "joblib", "basic": "hydra", "ray": "ray", "slurm": "submitit"}
+DEFAULTS = {"JOBS": "1", "LAUNCHER": "process", "CLUSTER": ""}
 
 
 def main(arguments: list[str]) -> int:
     """Run the sweep that `sweep=<name>` names; returns the exit status."""
     from pipelines.gathering import gather, lay_out, watch
+    from pipelines.launching import launcher_arguments
 
     key, _, name = arguments[0].partition("=")
     resolved = Path(f"resolved/sweeps/{name}.yaml")
@@ -36,24 +35,13 @@ def main(arguments: list[str]) -> int:
     if not resolved.is_file():
         raise UserError(f"{resolved}: no such file; `make sweep EXP={name}` writes it")
     jobs = lay_out(name, yaml.safe_load(resolved.read_text("utf-8")))
-    count, launcher = os.environ.get("ASSAY_JOBS", "1"), os.environ.get("ASSAY_LAUNCHER", "process")
-    if not count.isdigit() or int(count) < 1:
-        raise UserError(f"JOBS={count}: expected a number of jobs to run at a time, 1 or more")
-    if launcher not in LAUNCHERS:
-        raise UserError(f"LAUNCHER={launcher}: expected one of {', '.join(LAUNCHERS)}")
-    if find_spec(LAUNCHERS[launcher]) is None:
-        raise UserError(
-            f"LAUNCHER={launcher}: {LAUNCHERS[launcher]} is not installed; install the extra `assay[{launcher}]`"
-        )
+    asked = (os.environ.get(f"ASSAY_{key}", other) for key, other in DEFAULTS.items())
     command = [
         *(sys.executable, "-m", "pipelines.job", "-m"),
         f"folder={','.join(str(job.folder) for job in jobs)}",
-        f"hydra/launcher={launcher}",
         f"hydra.sweep.dir=runs/sweeps/{name}/logs",
+        *launcher_arguments(*asked),
     ]
-    if launcher != "basic":
-        command.append(f"hydra.launcher.n_jobs={count}")
-    command += [f"hydra.launcher.{asked}" for asked in os.environ.get("ASSAY_CLUSTER", "").split()]
     with subprocess.Popen(command) as multirun:
         watch(jobs, multirun)  # its exit code adds nothing: a job that did not run is "waiting" in the table
     return gather(name, jobs)

@@ -28,11 +28,13 @@ def test_a_stage_that_did_not_run_is_named(tmp_path, monkeypatch):
         analysis.sweep_table("cherry")
 
 
-def test_published_sweeps_are_one_table_best_first(monkeypatch):
+@pytest.mark.parametrize(("project", "metric"), [("cherry", "accuracy"), ("infrastructure", "map50")])
+def test_published_sweeps_are_one_table_best_first(monkeypatch, project, metric):
     monkeypatch.chdir(ROOT)
-    table = analysis.sweep_table("cherry")
-    assert table["accuracy"].is_monotonic_decreasing and len(table) >= 2
-    assert (table["low"] < table["accuracy"]).all() and (table["accuracy"] < table["high"]).all()
+    table = analysis.sweep_table(project)
+    assert table[metric].is_monotonic_decreasing and len(table) >= 2
+    assert (table["low"] < table[metric]).all() and (table[metric] < table["high"]).all()
+    assert table["without_leaks"].notna().all() and table["published"].notna().any()
 
 
 def test_every_finding_of_the_claims_is_a_row_with_its_arithmetic(monkeypatch):

@@ -74,21 +74,27 @@ def review_table(project: str) -> "pd.DataFrame":
 
 
 def sweep_table(project: str) -> "pd.DataFrame":
-    """Every finished job of the project's published sweeps, best first, with its interval and what was published."""
+    """Every finished job of the project's published sweeps, best first, with its interval and what was published.
+
+    By accuracy; of detectors by mAP50 on the split whose number was published, validation.
+    """
     import pandas as pd
 
-    columns = ["sweep", "experiment", "seed", "profile", "source", "weights", "accuracy", "low", "high"]
-    columns += ["without_leaks", "published", "comparable"]
     tables = []
     for path in sorted((RESULTS / project).glob("*.csv")):
         table = pd.read_csv(path)
-        if {"experiment", "accuracy", "status"} <= set(table.columns):
+        if {"experiment", "status"} <= set(table.columns):
             tables.append(table[table["status"] == "ok"].assign(sweep=path.stem))
     if not tables:
         raise UserError(f"{RESULTS / project}: no published sweep; `assay sweep publish <name>` writes one")
-    return (
-        pd.concat(tables).reindex(columns=columns).sort_values("accuracy", ascending=False, ignore_index=True)
-    )
+    found = pd.concat(tables)
+    metric = "map50" if "map50" in found else "accuracy"
+    if metric == "map50":
+        renamed = {"map50_low": "low", "map50_high": "high", "without_leaks_map50": "without_leaks"}
+        found = found.rename(columns=renamed)
+    columns = ["sweep", "experiment", "seed", "profile", "source", "weights", metric, "low", "high"]
+    columns += ["without_leaks", "published", "comparable"]
+    return found.reindex(columns=columns).sort_values(metric, ascending=False, ignore_index=True)
 
 
 def threshold_table(project: str, *, pit_at: float = 0.75, maybe_at: float = 0.5) -> "pd.DataFrame":

@@ -37,3 +37,19 @@ def test_a_cluster_that_is_not_there_is_one_line(multirun):
     done, _ = multirun("well", n_jobs=1, launcher="ray", more=["hydra.launcher.address=127.0.0.1:1"])
     assert done.returncode != 0
     assert done.stderr.strip().splitlines()[-1].startswith("assay: LAUNCHER=ray: 127.0.0.1:1: no Ray cluster")
+
+
+def test_what_no_machine_of_a_cluster_has_is_one_line(multirun):
+    done, ended = multirun("well", n_jobs=1, launcher="ray", more=["hydra.launcher.gpus=99"])
+    assert done.returncode != 0 and not ended
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith(
+        "assay: LAUNCHER=ray: a job takes 1 CPUs and 99 GPUs, no machine of the cluster has them"
+    )
+
+
+def test_submitits_local_executor_runs_no_more_at_a_time_than_asked(multirun, tmp_path):
+    done, ended = multirun("first", "second", n_jobs=1, launcher="slurm", more=LAUNCHERS["slurm"])
+    assert done.returncode == 0 and list(ended) == ["first", "second"]
+    began = (tmp_path / "logs/1").stat().st_mtime_ns  # when its log was opened
+    assert (tmp_path / "done/first.txt").stat().st_mtime_ns < began

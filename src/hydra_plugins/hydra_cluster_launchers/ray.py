@@ -63,6 +63,7 @@ class RayLauncher(Launcher):
             except (UserError, ConnectionError, ValueError, RuntimeError) as error:
                 raise SystemExit(f"assay: {error}") from None
         try:
+            self._refuse_what_no_machine_has(ray.nodes())
             # not tried again by itself: the same `make sweep` runs what is missing, and says so
             task = ray.remote(_run).options(max_retries=0, **self.needs)
             jobs = commands_of(self.config, job_overrides, initial_job_idx)
@@ -70,6 +71,21 @@ class RayLauncher(Launcher):
             return [job.ended(_result(ray, running)) for job, running in begun]
         finally:
             ray.shutdown()
+
+    def _refuse_what_no_machine_has(self, nodes: Sequence[dict[str, Any]]) -> None:
+        """Ray would wait without end for a machine that has what a job takes."""
+        names = {"num_cpus": "CPU", "num_gpus": "GPU"}
+        there = [node["Resources"] for node in nodes if node["Alive"]]
+        if not any(
+            all(have.get(names[kind], 0) >= count for kind, count in self.needs.items()) for have in there
+        ):
+            largest = ", ".join(
+                f"{have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs" for have in there
+            )
+            raise SystemExit(
+                f"assay: LAUNCHER=ray: a job takes {self.needs['num_cpus']} CPUs and {self.needs['num_gpus']} GPUs, "
+                f'no machine of the cluster has them ({largest}); ask for less with CLUSTER="cpus=… gpus=…"'
+            )
 
 
 def _run(command: Command, folder: str) -> int:

@@ -18,7 +18,10 @@ from hydra_plugins.hydra_process_launcher.commands import BESIDE_OTHERS, Command
 
 @dataclass
 class SlurmLauncherConf:
-    """What each job asks Slurm for. cluster: "local" runs them here, without Slurm. n_jobs: how many at a time."""
+    """What each job asks Slurm for. cluster: "local" runs them here, without Slurm.
+
+    n_jobs: how many at a time; locally the next ones start when all of those have ended.
+    """
 
     _target_: str = "hydra_plugins.hydra_cluster_launchers.slurm.SlurmLauncher"
     n_jobs: int = 1
@@ -62,8 +65,13 @@ class SlurmLauncher(Launcher):
             **({"slurm_partition": self.partition} if self.partition else {}),
         )
         jobs = commands_of(self.config, job_overrides, initial_job_idx)
-        begun = executor.map_array(_run, jobs, [str(Path.cwd())] * len(jobs))
-        return [job.ended(_result(submitit, running)) for job, running in zip(jobs, begun, strict=True)]
+        # submitit's local executor starts whatever it is given at once; Slurm holds the rest back by itself
+        step = self.n_jobs if self.cluster == "local" else len(jobs)
+        ended: list[JobReturn] = []
+        for some in (jobs[start : start + step] for start in range(0, len(jobs), step)):
+            begun = executor.map_array(_run, some, [str(Path.cwd())] * len(some))
+            ended += [job.ended(_result(submitit, one)) for job, one in zip(some, begun, strict=True)]
+        return ended
 
 
 def _run(command: Command, folder: str) -> int:
