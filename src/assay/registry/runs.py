@@ -241,6 +241,23 @@ def _log_files(client: "MlflowClient", run: str, bundle: Bundle, folder: str | N
     client.log_artifact(run, str(bundle.folder / "run.json"), folder)
     if bundle.artifacts.is_dir():  # git and some copies drop an empty folder
         client.log_artifacts(run, str(bundle.artifacts), folder)
+        _log_pictures(client, run, bundle)
+
+
+def _log_pictures(client: "MlflowClient", run: str, bundle: Bundle) -> None:
+    """Log confusion matrices as images as well, once: those of several runs stand side by side in the chart view."""
+    from PIL import Image
+
+    ended = _ms(bundle.ended or bundle.started)
+    there: set[str] | None = None
+    for path in sorted(bundle.artifacts.rglob("*confusion.png")):
+        if there is None:
+            there = {Path(one.path).name for one in client.list_artifacts(run, "images")}
+        key = path.stem.replace("_", " ")
+        mine = f"{key}+step+0+timestamp+{ended}+"  # MLflow's name of it, before a random part
+        if not any(name.startswith(mine) and name.endswith(".webp") for name in there):
+            with Image.open(path) as picture:
+                client.log_image(run, picture, key=key, step=0, timestamp=ended, synchronous=True)
 
 
 def _key(name: str) -> str:
