@@ -22,6 +22,11 @@ def test_no_password_is_written_down():
     assert {name for name, refusal in secrets if refusal} == named  # each stops `up` where it is missing
 
 
+def test_every_image_has_a_version():
+    images = [service["image"] for service in SERVICES.values() if "image" in service]
+    assert len(images) == 3 and all(re.search(r":\d[\d.]*$", image) for image in images)
+
+
 def test_the_server_has_the_locks_versions():
     lock = (ROOT / "requirements.lock").read_text("utf-8")
     built = SERVICES["mlflow"]["build"]["dockerfile_inline"]
