@@ -49,6 +49,32 @@ def test_a_mistake_is_one_line_that_names_the_key_and_the_nearest_name(typed: st
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            "+prepare.class_map.fissure=crack",
+            "prepare.class_map: 'fissure' becomes 'crack', which is no class; project.classes are rock_toe, slope_drain, "
+            "toe_drain, vegetation",
+        ),
+        (
+            "project.classes=[rock_toe,slope_drain,toe_drain,vegetation,crack]",
+            "review.labels: crack missing; a reviewer says which of project.classes shows",
+        ),
+    ],
+)
+def test_own_classes_are_named_in_three_keys(typed: str, said: str) -> None:
+    chosen = ["project=infrastructure", "experiment=yolo11s_best", "profile=full"]
+    with pytest.raises(ConfigError) as caught:
+        compose([*chosen, typed])
+    assert str(caught.value) == said
+    both = "review.labels=[rock_toe,slope_drain,toe_drain,vegetation,crack,no_object]"
+    added = ["project.classes=[rock_toe,slope_drain,toe_drain,vegetation,crack]", both]
+    assert compose([*chosen, *added, "+prepare.class_map.fissure=crack"]).project.classes[-1] == "crack"
+    compose([*chosen, "+prepare.class_map.sky=''"])  # background
+    compose([*chosen, "+prepare.class_map.sky=clouds", "prepare.ignore=[sky]"])  # nothing becomes of it
+
+
 @pytest.fixture
 def once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hydra, a sixth of a second each time, composes an experiment once; its profile is exchanged from then on."""

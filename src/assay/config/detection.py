@@ -363,3 +363,20 @@ class DetectionConfig(Shared):
                 "train.hard_negatives and train.negative_share both say how many negatives; set one"
             )
         return self
+
+    @model_validator(mode="after")
+    def _names_are_classes(self) -> "DetectionConfig":
+        """Own classes are named in three keys: project.classes, prepare.class_map and review.labels."""
+        classes = self.project.classes
+        for raw, name in self.prepare.class_map.items():
+            if raw not in self.prepare.ignore and name not in (*classes, ""):
+                raise ValueError(
+                    f"prepare.class_map: {raw!r} becomes {name!r}, which is no class; "
+                    f"project.classes are {', '.join(classes)}"
+                )
+        unsaid = [name for name in classes if name not in self.review.labels]
+        if unsaid and self.mine.of == "images":
+            raise ValueError(
+                f"review.labels: {', '.join(unsaid)} missing; a reviewer says which of project.classes shows"
+            )
+        return self

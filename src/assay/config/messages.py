@@ -25,7 +25,7 @@ def describe(error: ValidationError, model: Any) -> str:
 
 def _line(finding: dict[str, Any], model: Any) -> str:
     path, node = _walk(finding["loc"], model)
-    key = ".".join(map(str, path)) or "configuration"
+    key = ".".join(map(str, path))
     value = finding.get("input")
     shown = "" if isinstance(value, dict | BaseModel) else f" = {value!r}"
     match finding["type"]:
@@ -40,7 +40,8 @@ def _line(finding: dict[str, Any], model: Any) -> str:
             return f"{key}{shown}: should be one of {', '.join(expected)}{_hint(value, expected)}"
         case _:
             message = finding["msg"].removeprefix("Value error, ")
-            return f"{key}{shown}: {message[0].lower()}{message[1:]}"
+            said = f"{message[0].lower()}{message[1:]}"
+            return f"{key}{shown}: {said}" if path else said  # of several keys together: it names them
 
 
 def _hint(value: Any, expected: list[str]) -> str:
