@@ -1,7 +1,6 @@
 """pipelines/prepare.py for detectors: photos, pages or frames with boxes, and clips where the project has them."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,9 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
     import pandas as pd
 
     from assay.data.counts import log_counts
-    from assay.data.detection import prepare
+    from assay.data.detection import prepare, warning_of_groups
     from assay.data.source import current_source
+    from assay.data.splitting import scored_only
     from assay.data.workzone import ClipRow, write_clips
     from assay.data.zone_annotations import REPORT, said_of, write_annotations
     from pipelines.recording import stage_run
@@ -30,7 +30,7 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
         run.data(source)
         items, clips = _read(cfg, data)
         counts = prepare(
-            _spare(_regrouped(cfg, items), cfg.prepare.scored_subset),
+            scored_only(_regrouped(cfg, items), cfg.prepare.scored_subset),
             dataset,
             classes=cfg.project.classes,
             source=source,
@@ -50,6 +50,8 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
     print(
         f"{dataset}/report.html: {counts['images']:.0f} images, {counts['quarantined']:.0f} files quarantined"
     )
+    if warning := warning_of_groups(counts):
+        print(warning)
     return counts
 
 
@@ -108,18 +110,3 @@ def _said_of_split(cfg: DetectionConfig) -> str:
         "grouped": f"grouped, no flight in two splits (seed {cfg.prepare.split_seed}){needs}",
         "kfold": f"k-fold by groups, fold {how.fold} of {how.folds} is tested (seed {cfg.prepare.split_seed})",
     }[how.split]
-
-
-def _spare(items: "Iterable[Item | Bad]", scored: str | None) -> "Iterator[Item | Bad]":
-    from assay.data.items import SPARE, Item
-
-    for item in items:
-        if (
-            scored
-            and isinstance(item, Item)
-            and item.split in ("val", "test")
-            and item.subset not in ("", scored)
-        ):
-            yield replace(item, split=SPARE)
-        else:
-            yield item

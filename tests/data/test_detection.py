@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from assay.data.classification import read_manifest, source_of
-from assay.data.detection import prepare, read_boxes
+from assay.data.detection import prepare, read_boxes, warning_of_groups
 from assay.data.images import read_image
 from assay.data.items import Bad, Box, Item
 from assay.errors import UserError
@@ -65,6 +65,13 @@ def test_images_labels_and_tables_are_written(run):
     assert boxes.loc[0, ["x1", "y1", "x2", "y2"]].tolist() == [8, 6, 40, 30]
     assert source_of(out) == SOURCE
     assert (counts["train"], counts["val"], counts["pool"], counts["train_drain"]) == (2, 1, 1, 2)
+
+
+def test_one_group_of_nearly_all_images_is_warned_of(run):
+    rows = [item(f"t{k}.jpg", content=photo(k), group="f") for k in range(19)]
+    val = item("v.jpg", "val", content=photo(100))
+    assert "19 of 20 images are one group" in warning_of_groups(run([*rows, val])[1])
+    assert warning_of_groups(run(numbered(3))[1]) == ""
 
 
 def test_every_annotated_picture_is_drawn_where_that_is_asked_for(tmp_path):

@@ -199,7 +199,7 @@ def test_scanned_pages_may_come_as_a_coco_set(contracts):
     assert coco["signatures_contracts/images/image_5.jpg"].reason == "not among the file's images"
     assert "no such picture" in coco["signatures_contracts/images/image_9"].reason
     (folder / "annotations.json").write_text(json.dumps(listed | {"categories": [{"id": 1, "name": "seal"}]}))
-    with pytest.raises(UserError, match="class 'seal' is neither"):
+    with pytest.raises(UserError, match="unknown class 'seal'"):
         found(contracts)
 
 
@@ -352,7 +352,7 @@ def mistake_class(data):
         (mistake_no_pdfs, "pdfs: missing, but annotations.json is there"),
         (mistake_no_labels, "qr_photos/labels: missing; a YOLO set has images/ and labels/"),
         (mistake_no_classes, "classes.txt: missing; it names the classes"),
-        (mistake_class, "class 'seal' is neither in prepare.class_map nor in prepare.ignore"),
+        (mistake_class, "signatures_contracts: unknown class 'seal'; prepare.class_map knows qr, signature"),
     ],
 )
 def test_a_wrong_layout_is_one_line(tmp_path, make, line):

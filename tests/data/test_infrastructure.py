@@ -143,6 +143,11 @@ def test_an_unknown_class_name_names_the_nearest(lay):
         ("DJI_0006_W_JPG.rf.c4a7ff56e1cebd376c5304c721b27406_dup1.jpg", "DJI"),
         ("00db8a5503e4454a_jpg.rf.1eeded03feae4be2176aaa42a130b053.jpg", ""),
         ("photo.png", ""),
+        ("IMG_0001.jpg", ""),  # what a camera calls any picture
+        ("dji_0001.JPG", ""),
+        ("frame_000120.png", ""),
+        ("image_7_jpg.rf.1eeded03feae4be2176aaa42a130b053.jpg", ""),
+        ("IMG_20260501_101500.jpg", "IMG_20260501"),  # a day
     ],
 )
 def test_the_flight_is_what_stands_before_the_frame(name, expected):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from assay.data.items import POOL, Bad, Box, Item
-from assay.data.splitting import choose, deal, fill, resplit, with_groups
+from assay.data.splitting import choose, deal, fill, resplit, scored_only, with_groups
 from assay.errors import UserError
 
 CLASSES = ["rock_toe", "toe_drain"]
@@ -167,6 +167,22 @@ def test_the_pool_and_bad_files_keep_their_place():
     pool, bad = item("p.png", split=POOL, labels=()), Bad("x", "y")
     found = split([pool, bad, *world()], "grouped")
     assert found[:2] == [pool, bad]
+
+
+def test_held_out_images_of_other_folders_are_spare_and_a_folder_that_is_not_there_is_refused():
+    entries = [
+        item(f"{subset}{split}", split=split, subset=subset)
+        for subset in ("a", "b")
+        for split in ("train", "val")
+    ]
+    assert [entry.split for entry in scored_only(entries, "b")] == ["train", "spare", "train", "val"]
+    assert scored_only(entries, None) == entries
+    alone = [item("x", split="val")]
+    assert scored_only(alone, "merged_375") == alone  # one folder only, whatever its name
+    with pytest.raises(
+        UserError, match="scored_subset = 'merged_375': the data has the folders a, b; name one of them"
+    ):
+        scored_only(entries, "merged_375")
 
 
 def counts(**groups):

@@ -78,13 +78,20 @@ def test_names_are_merged_ignored_or_background(data):
         ("7 0.5 0.5 0.1 0.1\n", "line 1: unknown class id 7 of 4"),
         ("0 0.1 0.1 0.2 0.2 0.1 0.1\n", "line 1: a polygon of 2 points"),
         (None, "no label file"),
-        ("3 0.5 0.5 0.1 0.1\n", "class 'crowd' is neither in class_map nor in ignore"),
     ],
 )
 def test_a_bad_label_sets_its_image_aside_and_no_other(data, label, reason):
     _photo(data, "cones/test/images/bad.jpg", label)
-    assert _reasons(data, ignore=[]) == {"cones/test/images/bad.jpg": reason}
-    assert sum(isinstance(item, Item) for item in _read(data, ignore=[])) == 1
+    assert _reasons(data) == {"cones/test/images/bad.jpg": reason}
+    assert sum(isinstance(item, Item) for item in _read(data)) == 1
+
+
+def test_a_class_that_nothing_is_said_of_stops_before_every_image_is_set_aside(data):
+    (data / "cones/classes.txt").write_text("cone\ncones\n")
+    with pytest.raises(
+        UserError, match=r"cones: unknown class 'cones'; did you mean 'cone'\? .* knows cone, Cone, car"
+    ):
+        _read(data)
 
 
 def test_images_that_are_none(data):

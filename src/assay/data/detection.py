@@ -19,16 +19,21 @@ from PIL import Image
 from assay.data.drawing import draw_annotated
 from assay.data.duplicates import Pair, groups, near_pairs
 from assay.data.images import BadImage, Pixels, decode
-from assay.data.items import POOL, SPARE, SPLITS, Bad, Box, Item
+from assay.data.items import HELD_OUT, POOL, SPARE, SPLITS, Bad, Box, Item
 from assay.data.progress import track
 from assay.data.source import NAME, write_source_file
 from assay.errors import UserError
 from assay.files import fresh_folder, write_json
 
-HASH_SIDE = 12  # 288 bits: copies of a photo differ in up to 2 %, different photos and pages in 11 % and more
-THUMBNAIL = 48  # pixels; what a proposed pair is confirmed on, so that nearly white pages are not all one
-_BORDER = 3  # pixels around a region to ignore that give the colour it is painted with
-_HELD_OUT = ("val", "test")
+# Measured on the originals: with 288 bits copies of a photo differ in up to 2 %, different photos and pages in 11 % and
+# more.
+HASH_SIDE = 12
+# px, chosen here: a proposed pair is confirmed on thumbnails, so that nearly white pages, whose hashes agree, are not
+# all one.
+THUMBNAIL = 48
+# px, chosen here: so wide a frame around a region to ignore gives the colour it is painted with.
+_BORDER = 3
+_MOST = 0.9  # of the images in one group: more, and what the groups are made of tells nothing
 
 
 @dataclass(frozen=True)
@@ -105,20 +110,7 @@ def prepare(
             "names": _names(boxes),
             "balance": _balance(stored, classes),
             "quarantine": [{"image": name, "reason": reason} for name, reason in sorted(quarantine)],
-            "identical": [_pair(manifest, first, second) for first, second in identical],
-            "near_duplicates": [
-                _pair(manifest, pair.first, pair.second)
-                | {"distance": round(pair.distance, 4), "correlation": round(pair.correlation, 4)}
-                for pair in near
-            ],
-            "mended": [{"image": one.image, "note": note} for one in stored for note in one.item.notes],
-            "painted_over": [
-                {"image": one.image, "region": [round(x, 1) for x in box.xyxy], "raw": box.raw}
-                for one in stored
-                if one.item.split == "train"
-                for box in one.item.boxes
-                if box.ignore
-            ],
+            **_findings(stored, manifest, identical, near),
         }
         manifest.to_parquet(folder / "manifest.parquet", index=False)
         boxes.to_parquet(folder / "boxes.parquet", index=False)
@@ -130,6 +122,16 @@ def prepare(
         write_detection_report(folder / "report.html", report, manifest, boxes, folder)
         write_source_file(folder / NAME, dict(source))
     return counts
+
+
+def warning_of_groups(counts: Mapping[str, float]) -> str:
+    """What to tell a person where nearly all images are one group, of `prepare`'s counts; "" where there is nothing."""
+    if counts["largest_group"] <= _MOST * counts["images"]:
+        return ""
+    return (
+        f"warning: {counts['largest_group']:.0f} of {counts['images']:.0f} images are one group by their names or looks; "
+        "intervals draw whole groups, so there will be none, or none to rely on"
+    )
 
 
 def read_boxes(folder: Path) -> pd.DataFrame:
@@ -281,7 +283,7 @@ def _manifest(
             "width": one.item.width,
             "height": one.item.height,
             "boxes": sum(not box.ignore for box in one.item.boxes),
-            "leak": one.item.split in _HELD_OUT and one.pixels in in_train,
+            "leak": one.item.split in HELD_OUT and one.pixels in in_train,
             "source": one.item.source,
         }
         for one, group, same in zip(
@@ -330,6 +332,31 @@ def _names(boxes: pd.DataFrame) -> list[dict[str, Any]]:
     return [{"raw": raw, "label": label, "boxes": number} for label, raw, number in named]
 
 
+def _findings(
+    stored: Sequence[_Stored],
+    manifest: pd.DataFrame,
+    identical: Sequence[tuple[int, int]],
+    near: Sequence[Pair],
+) -> dict[str, list[dict[str, Any]]]:
+    """What the report lists one by one: copies, near-duplicates, what was mended, and regions that were painted over."""
+    return {
+        "identical": [_pair(manifest, first, second) for first, second in identical],
+        "near_duplicates": [
+            _pair(manifest, pair.first, pair.second)
+            | {"distance": round(pair.distance, 4), "correlation": round(pair.correlation, 4)}
+            for pair in near
+        ],
+        "mended": [{"image": one.image, "note": note} for one in stored for note in one.item.notes],
+        "painted_over": [
+            {"image": one.image, "region": [round(x, 1) for x in box.xyxy], "raw": box.raw}
+            for one in stored
+            if one.item.split == "train"
+            for box in one.item.boxes
+            if box.ignore
+        ],
+    }
+
+
 def _counts(
     stored: Sequence[_Stored],
     manifest: pd.DataFrame,
@@ -355,8 +382,8 @@ def _counts(
         )
     sizes = manifest.groupby("group").size()
     by_group = manifest.groupby("group")["split"].agg(set)
-    in_both = by_group[[("train" in found and bool(found & {*_HELD_OUT})) for found in by_group]].index
-    held_out = manifest["split"].isin(_HELD_OUT)
+    in_both = by_group[[("train" in found and bool(found & {*HELD_OUT})) for found in by_group]].index
+    held_out = manifest["split"].isin(HELD_OUT)
     return counts | {
         "held_out": int(held_out.sum()),
         "leaks": int(manifest["leak"].sum()),

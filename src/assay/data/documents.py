@@ -23,7 +23,7 @@ from assay.data.document_split import hold_out, hold_out_by_size, read_page_docu
 from assay.data.items import POOL, Bad, Box, Item
 from assay.data.pages import BadPage, Page, page_name, render
 from assay.data.source import data_files
-from assay.data.yolo_labels import BadLabel, read_labels
+from assay.data.yolo_labels import BadLabel, read_labels, require_known
 from assay.errors import UserError
 
 PDFS, CONTRACTS, PHOTOS, UNMARKED = "pdfs", "signatures_contracts", "qr_photos", "pages_without_marks"
@@ -243,9 +243,7 @@ def _labelled(data: Path, subset: str, names: _Names, rules: _Rules) -> Iterator
                 f"{folder / part}: missing; a YOLO set has images/ and labels/, a COCO set images/ and {ANNOTATIONS}"
             )
     classes = tuple(coco.names.values()) if coco else _class_names(folder / "classes.txt", subset)
-    for name in classes:
-        if name not in rules.class_map and name not in rules.ignore:
-            raise UserError(f"{folder}: class {name!r} is neither in prepare.class_map nor in prepare.ignore")
+    require_known(folder, classes, rules.class_map, rules.ignore)
     pictures = [path for path in sorted((folder / "images").iterdir()) if path.suffix.lower() in _IMAGES]
     stems = {path.stem for path in pictures}
     for path in sorted((folder / "labels").glob("*.txt")):
@@ -282,7 +280,7 @@ def _class_names(path: Path, subset: str) -> tuple[str, ...]:
         if subset == PHOTOS:
             return ("qr",)  # published without a list of names: there is one class
         raise UserError(f"{path}: missing; it names the classes of the labels, one a line")
-    return tuple(path.read_text("utf-8").split())
+    return tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
 
 
 def _split_by_document(

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from assay.data.items import POOL, Bad, Box, Item, size_problem
 from assay.data.source import data_files
-from assay.data.yolo_labels import BadLabel, read_labels
+from assay.data.yolo_labels import BadLabel, read_labels, require_known
 from assay.errors import UserError
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
@@ -20,6 +19,9 @@ _IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 _TURNED = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 _EXPORT = re.compile(r"(_(jpe?g|png))?\.rf\.[0-9a-f]+(_dup\d+)?$", re.IGNORECASE)  # what Roboflow appends
 _FRAME = re.compile(r"^(?P<flight>.*[A-Za-z].*?)_(\d+)(_[A-Z])?$")
+# What cameras and frame grabbers call any picture. DJI_0006_W (a letter for the lens) is a name of the published photos,
+# which stay grouped as they were measured.
+_CAMERA = re.compile(r"(IMG|DJI|DSCN?|PXL|GOPR|MVIMG|frame|image|img|photo|picture|pic)_\d+", re.IGNORECASE)
 _EXPECTED = "{data.yaml, {train,val,test}/{images,labels}/*}, in one folder or in one folder per subset"
 
 
@@ -76,11 +78,14 @@ def read(
 def flight(name: str) -> str:
     """The flight that a file name tells: what stands before the frame's number; "" where it tells none.
 
-    `Lagoon1_R6_31_V_jpg.rf.57e2….jpg` is of flight Lagoon1_R6; names of hexadecimal digits tell nothing.
+    `Lagoon1_R6_31_V_jpg.rf.57e2….jpg` is of flight Lagoon1_R6; names of hexadecimal digits tell nothing, and neither
+    do those that every camera counts up from the start, such as IMG_0001.jpg.
     """
     stem = _EXPORT.sub("", Path(name).stem)
     match = _FRAME.match(stem)
-    return match["flight"] if match and not re.fullmatch(r"[0-9a-f]{16}", stem) else ""
+    if not match or re.fullmatch(r"[0-9a-f]{16}", stem) or _CAMERA.fullmatch(stem):
+        return ""
+    return match["flight"]
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -104,14 +109,9 @@ def _names(path: Path, class_map: Mapping[str, str], ignore: Sequence[str]) -> l
         names = [names[number] for number in sorted(names)]
     if not isinstance(names, list) or not names:
         raise UserError(f"{path}: names: expected the list of class names that the labels number")
-    for name in map(str, names):
-        if name not in class_map and name not in ignore:
-            close = get_close_matches(name, class_map, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise UserError(
-                f"{path}: unknown class {name!r}; {hint}prepare.class_map knows {', '.join(class_map)}"
-            )
-    return [str(name) for name in names]
+    names = [str(name) for name in names]
+    require_known(path, names, class_map, ignore)
+    return names
 
 
 def _read_split(

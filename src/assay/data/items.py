@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 POOL = "pool"
 SPARE = "spare"  # held-out images of a subset that is not scored: described, never used
 SMALLEST = 8  # px: a picture with a shorter side shows no object that can be learnt or found
+HELD_OUT = ("val", "test")
 SPLITS = ("train", "val", "test", POOL, SPARE)
 
 

@@ -15,7 +15,7 @@ from assay.data.detection import THUMBNAIL, photo_bits
 from assay.data.document_split import in_order
 from assay.data.duplicates import groups, near_pairs
 from assay.data.images import BadImage, Pixels, decode
-from assay.data.items import POOL, Bad, Item
+from assay.data.items import HELD_OUT, POOL, SPARE, Bad, Item
 from assay.data.visual_groups import look, name_by_look
 from assay.errors import UserError
 
@@ -130,6 +130,29 @@ def resplit(
     return [
         replace(entry, split=split_of.get(entry.group or entry.source, "train"))
         if isinstance(entry, Item) and entry.split != POOL
+        else entry
+        for entry in entries
+    ]
+
+
+def scored_only(entries: Iterable[Item | Bad], subset: str | None) -> list[Item | Bad]:
+    """The entries, held-out images of other subsets than the scored one as spare: described, never used.
+
+    subset: folder whose held-out images are scored; None: all. Where the data is one subset only (""), that one is.
+
+    Raises:
+        UserError: no image lies in that folder.
+    """
+    entries = list(entries)
+    there = sorted({entry.subset for entry in entries if isinstance(entry, Item) and entry.subset})
+    if subset and there and subset not in there:
+        raise UserError(
+            f"prepare.scored_subset = {subset!r}: the data has the folders {', '.join(there)}; name one of them, or null "
+            "to score all"
+        )
+    return [
+        replace(entry, split=SPARE)
+        if subset and isinstance(entry, Item) and entry.split in HELD_OUT and entry.subset not in ("", subset)
         else entry
         for entry in entries
     ]

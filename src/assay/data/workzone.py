@@ -14,7 +14,7 @@ import yaml
 from assay.data.clips import SUFFIXES, BadClip, probe
 from assay.data.images import BadImage, read_image
 from assay.data.items import Bad, Box, Item, size_problem
-from assay.data.yolo_labels import BadLabel, read_labels
+from assay.data.yolo_labels import BadLabel, read_labels, require_known
 from assay.errors import UserError
 from assay.files import atomic_write, sha256_file
 
@@ -62,7 +62,7 @@ def read(
         max_side: images with a longer side are set aside, px.
 
     Raises:
-        UserError: no labelled images, no class list, or it cannot be read.
+        UserError: no labelled images, no readable class list, or one with a name that `class_map` does not know.
     """
     subsets = sorted(
         {path.parent.parent.name for path in data.glob("*/*/images") if path.parent.name in _SPLITS}
@@ -74,6 +74,7 @@ def read(
         )
     for subset in subsets:
         names = class_names(data / subset)
+        require_known(data / subset, names, class_map, ignore)
         for folder in sorted(path for path in (data / subset).iterdir() if path.name in _SPLITS):
             labelled = _Labelled(data, subset, _SPLITS[folder.name], names, class_map, ignore, max_side)
             yield from labelled.read(folder)
@@ -143,8 +144,6 @@ class _Labelled:
         for raw, xyxy in found:
             if raw in self.ignore:
                 boxes.append(Box("", xyxy, raw, ignore=True))
-            elif raw not in self.class_map:
-                return Bad(self._source(path), f"class {raw!r} is neither in class_map nor in ignore")
             elif self.class_map[raw]:
                 boxes.append(Box(self.class_map[raw], xyxy, raw))
             else:

@@ -1,8 +1,11 @@
 """YOLO label files: boxes and polygons in, pixel boxes out, and a reason for every file that can't be trusted."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from pathlib import Path
+
+from assay.errors import UserError
 
 OVERSHOOT = 0.01  # of a side; what annotation tools round over the edge is clipped, more is a mistake
 ASPECT = 0.02  # a picture and the size its labels speak of may differ so much in shape; rounding, not another picture
@@ -67,6 +70,23 @@ def read_labels(
         else:
             boxes.append(box)
     return boxes
+
+
+def require_known(
+    listed_in: Path, names: Collection[str], class_map: Collection[str], ignore: Collection[str]
+) -> None:
+    """Refuse a class list with a name that nobody said what becomes of: every image may hold such an object.
+
+    Raises:
+        UserError: a name is neither in `class_map` nor in `ignore`.
+    """
+    for name in names:
+        if name not in class_map and name not in ignore:
+            close = get_close_matches(name, class_map, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise UserError(
+                f"{listed_in}: unknown class {name!r}; {hint}prepare.class_map knows {', '.join(class_map)}"
+            )
 
 
 def _parse(line: str, names: Sequence[str], where: str) -> tuple[str, XYXY]:
