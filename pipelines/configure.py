@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from assay.config import compose, expand_sweep, render
+from assay.config.compose import read_yaml
 from assay.entrypoint import help_wanted, mistakes_in_one_line, stage_help
 from assay.errors import UserError
 from assay.files import atomic_write, write_json
@@ -61,11 +62,15 @@ _IN_PARTS = ("project", "experiment", "profile", "baseline", "evaluate")
 
 
 def sweep_request(name: str) -> dict[str, Any]:
-    """What `make sweep` was asked for: {"profile": str, "seeds": list of int or None, "requested": changes}."""
-    path = Path(f"sweeps/request/{name}.yaml")
-    given = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
+    """What `make sweep` was asked for: {"profile": str, "seeds": list of int or None, "requested": changes}.
+
+    The profile is params.yaml's where nobody asked.
+    """
+    request, params = Path(f"sweeps/request/{name}.yaml"), Path("params.yaml")
+    given = read_yaml(request) if request.is_file() else {}
+    chosen = read_yaml(params) if params.is_file() else {}
     return {
-        "profile": given.get("profile", "demo"),
+        "profile": given.get("profile") or chosen.get("profile") or "demo",
         "seeds": given.get("seeds") or None,
         "requested": given.get("set") or [],
     }

@@ -80,12 +80,9 @@ def run_name(cfg: Any) -> str:
 def model_tags(cfg: Any) -> dict[str, str]:
     """What runs of models are filtered and compared by."""
     scaled = (f"{key} {before} -> {after}" for key, (before, after) in cfg.profile.scaled.items())
-    return {
-        "experiment": cfg.experiment.id,
-        "seed": str(cfg.seed),
-        "protocol": ", ".join(scaled)
-        or "as written",  # what the profile or a request changed of the experiment
-    }
+    # protocol: what the profile or a request changed of the experiment
+    protocol = ", ".join(scaled) or "as written"
+    return {"experiment": cfg.experiment.id, "seed": str(cfg.seed), "protocol": protocol}
 
 
 def version_tags(cfg: Any, info: dict[str, Any], source: str) -> dict[str, str]:

@@ -55,6 +55,10 @@ def test_every_command_explains_itself(assay, command):
     assert (status, err) == (0, "") and "Usage: assay" in out and len(out.splitlines()) > 5
 
 
+def test_review_says_what_it_does_without_a_mode(assay):
+    assert "how many candidates wait" in " ".join(assay("review", "--help")[1].split())
+
+
 @pytest.mark.parametrize(
     "arguments, named",
     [

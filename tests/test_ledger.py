@@ -108,8 +108,10 @@ def test_what_was_learnt_is_computed(conf, results):
 def test_a_project_without_a_confusion_matrix_has_no_ledger(conf, results):
     (conf / "experiment/cherry/one.yaml").unlink()
     (conf / "sweep/both.yaml").unlink()
-    with pytest.raises(UserError, match="no published confusion_matrix"):
+    with pytest.raises(UserError, match="only classifiers with a published confusion matrix have one: none"):
         write_ledger("cherry", conf=conf, results=results)
+    with pytest.raises(UserError, match=r"ledger documents: only classifiers .* have one: cherry"):
+        write_ledger("documents", conf=CONF, results=results)
 
 
 def test_the_shipped_ledger_holds_every_experiment_of_cherry():

@@ -62,6 +62,12 @@ def test_a_project_without_a_result_did_not_finish(shown):
     assert text.count("did not finish") == 1 and "workzone" in text
 
 
+def test_a_project_that_never_ran_says_what_runs_it(shown, tmp_path):
+    (tmp_path / "build/workzone").mkdir(parents=True)
+    text = shown({"cherry": None, "workzone": None})
+    assert text.count("not run yet") == 1 and "`make repro`" in text and text.count("did not finish") == 1
+
+
 def test_only_the_version_of_the_very_model_is_named(shown):
     other = VERSION | {"version": 4, "tags": {"model": "def"}}
     assert "cherry-classifier v3" in shown({"cherry": RESULT}, [VERSION, other])

@@ -26,9 +26,8 @@ def main(cfg: ClassificationConfig) -> dict[str, float]:
         manifest = read_manifest(build / "dataset")
         run.data(source_of(build / "dataset"))
         held_out = manifest["split"] == "val"
-        near = manifest["group"].isin(
-            manifest.loc[held_out, "group"]
-        )  # reviewed, they would leak into validation
+        # reviewed, they would leak into validation
+        near = manifest["group"].isin(manifest.loc[held_out, "group"])
         images = manifest[~held_out & ~near].reset_index(drop=True)
         module, info = load_classifier(build / "baseline")
         pixels = load_images(data, images["image"].tolist(), info["image_size"], progress="reading images")

@@ -26,4 +26,7 @@ def main(cfg: ClassificationConfig) -> dict[str, float]:
         )
         run.data(source_of(dataset))
         log_counts(run, dataset, counts)
+    print(
+        f"{dataset}/report.html: {counts['images']:.0f} images, {counts['quarantined']:.0f} files quarantined"
+    )
     return counts

@@ -61,9 +61,8 @@ def arrays_of(rows: "pd.DataFrame", info: dict[str, Any]) -> dict[str, NDArray[A
     """What a head reads beside the picture: {"types", "spatial"} of the rows, as `info` wants them."""
     from assay.data.condition_features import spatial_of
 
-    types = (
-        rows["object_type"].map(info["object_types"].index).to_numpy(np.int64, copy=True)
-    )  # torch wants arrays it may write to
+    # torch wants arrays it may write to
+    types = rows["object_type"].map(info["object_types"].index).to_numpy(np.int64, copy=True)
     return {"types": types, "spatial": spatial_of(rows, info["spatial_features"])}
 
 

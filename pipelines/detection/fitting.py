@@ -72,14 +72,16 @@ def train_into(
     corrected = _corrected(cfg, run, rows, boxes)
     if corrected:
         rows, boxes = corrected.rows, corrected.boxes
-    added: dict[str, int] = {"taught": 0, "generated": 0}
-    for way, add in (("taught", _taught), ("generated", _generated)):
-        more_rows, more_boxes = add(cfg, before, work / way, run, labelled)
-        added[way] = len(more_rows)
-        if len(more_rows):
-            rows = pd.concat([rows, more_rows], ignore_index=True)
-            shared = [*boxes.columns.intersection(more_boxes.columns)]
-            boxes = pd.concat([boxes, more_boxes[shared]], ignore_index=True)
+    added = {"taught": 0, "generated": 0}
+    for way, more in (
+        ("taught", _taught(cfg, before, work / "taught", run)),
+        ("generated", _generated(cfg, labelled, work / "generated", run)),
+    ):
+        if more is not None and len(more[0]):
+            added[way] = len(more[0])
+            rows = pd.concat([rows, more[0]], ignore_index=True)
+            shared = [*boxes.columns.intersection(more[1].columns)]
+            boxes = pd.concat([boxes, more[1][shared]], ignore_index=True)
     trained = train_detector(
         rows,
         boxes,
@@ -156,10 +158,16 @@ def _rows(cfg: DetectionConfig) -> "pd.DataFrame":
     import pandas as pd
 
     from assay.data.classification import read_manifest
+    from assay.errors import UserError
 
     manifest = read_manifest(Path(cfg.build) / "dataset")
     train = manifest[manifest["split"] == "train"]
     if cfg.train.subset and (train["subset"] != "").any():
+        if cfg.train.subset not in (there := sorted(set(train["subset"]))):
+            raise UserError(
+                f"train.subset = {cfg.train.subset!r} of {cfg.experiment.id}: the data has the folders "
+                f"{', '.join(there)}; name one of them, or null to train on all"
+            )
         train = train[train["subset"] == cfg.train.subset]
     if cfg.train.max_images and len(train) > cfg.train.max_images:
         chosen = np.random.default_rng(cfg.seed).permutation(len(train))[: cfg.train.max_images]
@@ -260,13 +268,13 @@ def negative_clips(dataset: Path) -> list[str]:
 
 
 def _taught(
-    cfg: DetectionConfig, before: Path | None, folder: Path, run: Run, labelled: int
-) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """The teacher's sure boxes on frames of the clips; see `assay.training.teacher`. Nothing without a teacher."""
+    cfg: DetectionConfig, before: Path | None, folder: Path, run: Run
+) -> "tuple[pd.DataFrame, pd.DataFrame] | None":
+    """The teacher's sure boxes on frames of the clips; see `assay.training.teacher`. None without a teacher."""
+    if not cfg.train.teacher:
+        return None
     import pandas as pd
 
-    if not cfg.train.teacher:
-        return pd.DataFrame(), pd.DataFrame()
     from assay.data.classification import read_manifest
     from assay.errors import UserError
     from assay.mining.clips import minable_clips
@@ -304,20 +312,21 @@ def _taught(
 
 
 def _generated(
-    cfg: DetectionConfig, before: Path | None, folder: Path, run: Run, labelled: int
-) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Drawn pages, `train.synthetic` for each of the `labelled` real training images; see `assay.training`."""
+    cfg: DetectionConfig, labelled: int, folder: Path, run: Run
+) -> "tuple[pd.DataFrame, pd.DataFrame] | None":
+    """Drawn pages, `train.synthetic` for each of the `labelled` real training images. None where that is none."""
+    count = round(cfg.train.synthetic * labelled)
+    if not count:
+        return None
     from assay.errors import UserError
     from assay.training.generated_pages import generated_pages
 
-    count = round(cfg.train.synthetic * labelled)
-    if count and cfg.project.name != "documents":
+    if cfg.project.name != "documents":
         raise UserError(
             f"train.synthetic={cfg.train.synthetic:g}: pages are drawn, and {cfg.project.name} has none; set it to 0"
         )
     rows, boxes = generated_pages(folder, count, class_map=cfg.prepare.class_map, seed=cfg.seed)
-    if count:
-        run.metric("generated_images", len(rows))
-        run.metric("generated_boxes", len(boxes))
-        print(f"{len(rows)} pages drawn with {len(boxes)} marks, beside {labelled} real ones", flush=True)
+    run.metric("generated_images", len(rows))
+    run.metric("generated_boxes", len(boxes))
+    print(f"{len(rows)} pages drawn with {len(boxes)} marks, beside {labelled} real ones", flush=True)
     return rows, boxes

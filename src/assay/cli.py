@@ -94,9 +94,8 @@ def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000) 
 
     from assay.registry import ui_command
 
-    os.environ.setdefault(
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false"
-    )  # eight more processes, for jobs nobody sends
+    # eight more processes, for jobs nobody sends
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     command = ui_command(MLRUNS, port=port)
     print(f"MLflow: http://127.0.0.1:{port} (takes some seconds; stop it with Ctrl-C)", flush=True)
     os.execvp(command[0], command)  # noqa: S606 - the process becomes the server: Ctrl-C ends it

@@ -89,19 +89,17 @@ def read_ledger(project: str, conf: Path) -> Ledger:
     Raises:
         UserError: as `write_ledger`.
     """
-    from assay.config.compose import check_name, names, read_sweep, read_yaml
+    from assay.config.compose import check_name, names, read_sweep
 
     check_name("project", project, conf)
-    found = {
-        name: Experiment.model_validate(read_yaml(conf / f"experiment/{project}/{name}.yaml")["experiment"])
-        for name in names(f"experiment/{project}", conf)
-    }
+    found = _experiments(project, conf)
     sweeps = [sweep for name in names("sweep", conf) if (sweep := read_sweep(name, conf)).project == project]
-    matrices = [_extra(one).get("confusion_matrix") for one in found.values()]
+    matrices = [_matrix(one) for one in found.values()]
     counts = next((list(map(sum, matrix)) for matrix in matrices if matrix), None)
     if counts is None:
         raise UserError(
-            f"conf/experiment/{project}: no published confusion_matrix says on how many images; no ledger"
+            f"ledger {project}: only classifiers with a published confusion matrix have one: "
+            f"{', '.join(_with_ledger(conf)) or 'none'}"
         )
     order = dict.fromkeys([name for sweep in sweeps for name in sweep.experiments] + list(found))
     rows = []
@@ -224,5 +222,21 @@ def _apart(one: float, other: float, images: int) -> bool:
     return bool(low > 0 or high < 0)
 
 
-def _extra(experiment: Experiment) -> dict[str, Any]:
-    return (experiment.published.model_extra or {}) if experiment.published else {}
+def _experiments(project: str, conf: Path) -> dict[str, Experiment]:
+    from assay.config.compose import names, read_yaml
+
+    return {
+        name: Experiment.model_validate(read_yaml(conf / f"experiment/{project}/{name}.yaml")["experiment"])
+        for name in names(f"experiment/{project}", conf)
+    }
+
+
+def _matrix(experiment: Experiment) -> Any:
+    """The published confusion matrix, rows by true class; None where there is none."""
+    return (experiment.published.model_extra or {}).get("confusion_matrix") if experiment.published else None
+
+
+def _with_ledger(conf: Path) -> list[str]:
+    from assay.config.compose import names
+
+    return [name for name in names("project", conf) if any(map(_matrix, _experiments(name, conf).values()))]

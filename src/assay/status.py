@@ -35,6 +35,8 @@ def print_table(projects: Sequence[str], *, mlruns: Path, build: Path = Path("bu
 
 
 def _row(folder: Path, versions: dict[str | None, dict[str, Any]]) -> list[str]:
+    if not folder.is_dir():
+        return ["-", "-", "not run yet", "-", "-", "`make repro`"]
     if not (folder / "metrics.json").is_file():
         return ["-", "-", "did not finish", "-", "-", "the output above"]
     result = read_json(folder / "metrics.json")

@@ -289,9 +289,8 @@ def find_bundles(roots: Sequence[Path]) -> tuple[list[Bundle], list[str]]:
             problems.append(str(error))
             continue
         known = bundles.get(bundle.id)
-        if known is None or (known.ended or "") < (
-            bundle.ended or ""
-        ):  # of two copies the one that ended later
+        # of two copies the one that ended later
+        if known is None or (known.ended or "") < (bundle.ended or ""):
             bundles[bundle.id] = bundle
     return sorted(bundles.values(), key=lambda bundle: (bundle.started, bundle.id)), problems
 

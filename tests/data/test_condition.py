@@ -5,9 +5,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from assay.data.condition import cut, flight_of, held_out, labels_of, prepare, read_manifest, two_of
+from assay.data.condition import (
+    counts_line,
+    cut,
+    flight_of,
+    held_out,
+    labels_of,
+    prepare,
+    read_manifest,
+    two_of,
+)
 from assay.data.condition_features import GEOMETRIC, feature_names, geometric, spatial_of
-from assay.data.conditions_table import COLUMNS, FEATURES
+from assay.data.conditions_table import COLUMNS, FEATURES, NEEDED
 from assay.errors import UserError
 
 TYPES = ["rock_toe", "slope_drain"]
@@ -34,11 +43,11 @@ def run(tmp_path):
     for seed in range(6):
         photo(data / f"photos/p{seed}.png", seed)
 
-    def run(*extra):
+    def run(*extra, columns=COLUMNS):
         rows = [row(f"photos/p{n}.png", label=n % 2) for n in range(4)]
         rows += [row(f"photos/p{n}.png", split="test", label=n % 2) for n in (4, 5)]
         with (data / "conditions.csv").open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, COLUMNS)
+            writer = csv.DictWriter(stream, columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows([*rows, *extra])
         out = tmp_path / "build/dataset"
@@ -52,6 +61,20 @@ def run(tmp_path):
 def quarantined(out):
     with (out / "quarantine.csv").open() as stream:
         return [tuple(row.values()) for row in csv.DictReader(stream)]
+
+
+def test_features_that_the_table_leaves_out_are_computed_from_its_boxes(run):
+    drain = row("photos/p0.png", box=(0.1, 0.6, 0.5, 0.8), object_type="slope_drain")
+    counts, out = run(drain, columns=NEEDED)
+    manifest = read_manifest(out)
+    assert counts["computed_features"] == 9 and "9 features computed from the boxes" in counts_line(counts)
+    assert manifest["y_center"].tolist()[:2] == pytest.approx([0.45, 0.45])
+    assert manifest["distance_to_slope_drain"][0] == pytest.approx(0.25 / 2**0.5)
+    assert manifest["distance_to_slope_drain"][1] == 1.0  # another photo, without a drain
+    assert (manifest["detector_confidence"] == 1.0).all() and counts["detector_missed"] == 0
+    assert "Not in conditions.csv, and computed from its boxes: y_center" in (out / "report.html").read_text()
+    kept, _ = run(drain)
+    assert "computed_features" not in kept and read_manifest(out)["y_center"].tolist()[0] == 0.25
 
 
 def test_a_crop_is_the_box_rounded_outwards(run):

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from assay.data.conditions_table import COLUMNS, read_conditions
+from assay.data.conditions_table import COLUMNS, FEATURES, NEEDED, read_conditions
 from assay.errors import UserError
 
 TYPES = ("rock_toe", "toe_drain")
@@ -52,9 +52,15 @@ def test_a_bad_row_is_set_aside_with_its_reason(read, change, reason):
     assert bad[0].source == "c.csv, line 3" and reason in bad[0].reason
 
 
+def test_the_features_may_be_left_out(read):
+    table, bad = read({}, {}, columns=[*NEEDED, "detector_confidence"])
+    assert bad == [] and len(table) == 2
+    assert set(FEATURES) & set(table.columns) == {"detector_confidence"}
+
+
 def test_a_missing_column_and_a_missing_table_are_one_line(read, tmp_path):
-    with pytest.raises(UserError, match="no column y_center"):
-        read({}, columns=[column for column in COLUMNS if column != "y_center"])
+    with pytest.raises(UserError, match="no column original_class; expected split,image,x1"):
+        read({}, columns=[column for column in COLUMNS if column != "original_class"])
     with pytest.raises(UserError, match="missing"):
         read_conditions(tmp_path / "none.csv", object_types=TYPES, data=tmp_path)
     (tmp_path / "c.csv").write_bytes(b"\xff\xfe\x00")

@@ -4,6 +4,7 @@ from typer.testing import CliRunner
 from assay.cli import app
 from assay.documents import reading
 from assay.errors import UserError
+from assay.registry.catalog import Catalog
 from tests.documents import conftest as drawn
 from tests.documents.conftest import MARKS, model
 
@@ -37,6 +38,15 @@ def test_options_out_of_range_are_one_line(run, tmp_path, option, value):
     ended = run(str(tmp_path / "good.pdf"), option, value)
     assert isinstance(ended.exception, UserError)
     assert str(ended.exception).startswith(f"{option} {float(value):g}: expected ")
+
+
+def test_a_registered_model_is_taken_by_its_alias(run, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(Catalog, "find", lambda self, wanted: wanted)
+    monkeypatch.setattr(Catalog, "exported", lambda self, version: tmp_path / version)
+    monkeypatch.setattr(reading.Model, "load", lambda folder, **rest: opened.append(folder) or model(*MARKS))
+    assert run(str(tmp_path / "good.pdf"), "--model", "documents-detector@production").exit_code == 0
+    assert set(opened) == {tmp_path / "documents-detector@production"}
 
 
 def test_a_folder_that_is_no_export_is_named(tmp_path):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from assay.evaluation.detection import score
-from assay.evaluation.detection_comparison import compare, compare_all, sign_test, verdict_of
+from assay.evaluation.detection_comparison import bootstrap_p, compare, compare_all, verdict_of
 from assay.evaluation.intervals import Interval
 from tests.evaluation.detectors import random_boxes, stored
 
@@ -77,7 +77,7 @@ def test_pairing_makes_the_interval_narrower_than_two_of_its_own(predictions):
 
 
 def test_few_groups_cannot_prove_anything():
-    """Five images of five groups, every one better: a sign test over five groups gives .0625 at best."""
+    """Five images of five groups, every one better: five groups give .0625 at best."""
     truth = [(f"{i}.png", "cone", 0, 0, 10, 10, False) for i in range(7)]
     boxes = [("new", f"{i}.png", "cone", 0, 0, 10, 10, 0.9) for i in range(7)]
     boxes += [("old", f"{i}.png", "cone", 50, 50, 60, 60, 0.9) for i in range(7)]
@@ -126,13 +126,13 @@ def test_a_sweep_pays_for_its_many_pairs(predictions):
     assert compare_all(predictions, ["good"], split="test", thresholds={}) == []
 
 
-def test_sign_test_by_hand():
+def test_p_from_bootstrap_samples_by_hand():
     drawn = np.concatenate([np.full(95, 0.1), np.full(3, -0.1), np.zeros(1)])
-    assert sign_test(drawn, 50) == pytest.approx(2 * (4 + 1) / 100)
-    assert sign_test(-drawn, 50) == sign_test(drawn, 50)
-    assert sign_test(np.zeros(99), 50) == 1.0
-    assert sign_test(np.empty(0), 50) == sign_test(drawn, 1) == 1.0
-    assert sign_test(np.ones(99), 4) == 0.125
+    assert bootstrap_p(drawn, 50) == pytest.approx(2 * (4 + 1) / 100)
+    assert bootstrap_p(-drawn, 50) == bootstrap_p(drawn, 50)
+    assert bootstrap_p(np.zeros(99), 50) == 1.0
+    assert bootstrap_p(np.empty(0), 50) == bootstrap_p(drawn, 1) == 1.0
+    assert bootstrap_p(np.ones(99), 4) == 0.125
 
 
 def test_verdicts():

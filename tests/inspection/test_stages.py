@@ -7,7 +7,7 @@ from assay.data.condition_features import GEOMETRIC, RECOMPUTED
 from assay.data.conditions_table import FEATURES
 from assay.errors import UserError
 from assay.inspection import stages
-from assay.inspection.stages import Inspector, NoObject, inspect_photo, places, unsure
+from assay.inspection.stages import Inspector, UnusablePhoto, inspect_photo, places, unsure
 from tests.inspection.conftest import CLASSES, Boxes, Bright, photo, save
 
 LEFT = ("rock_toe", 0.9, 10, 10, 40, 40)
@@ -66,7 +66,7 @@ def test_a_box_of_less_than_a_pixel_is_counted_and_left_out(inspector):
 
 
 def test_a_photo_of_one_pixel_is_no_photo(inspector):
-    with pytest.raises(NoObject, match="too small: 1x1 pixels"):
+    with pytest.raises(UnusablePhoto, match="too small: 1x1 pixels"):
         inspector(LEFT).inspect(photo(1, 1))
 
 

@@ -36,7 +36,7 @@ def test_pages_are_drawn_for_documents_only(tmp_path):
 
     cfg = compose(overrides("infrastructure", "train.synthetic=1.0"))
     with pytest.raises(UserError, match=r"train.synthetic=1: pages are drawn, and infrastructure has none"):
-        _generated(cfg, None, tmp_path, None, 10)
+        _generated(cfg, 10, tmp_path, None)
 
 
 def test_kinds_are_classes_of_their_own_and_the_plain_ones_are_ignored():

@@ -131,9 +131,8 @@ def expand_sweep(
                     *changes,
                 ]
                 cfg = compose(overrides, requested=requested, conf=conf)
-                if any(
-                    cfg == other for _, other in jobs
-                ):  # a variant that changes nothing of this experiment
+                # a variant that changes nothing of this experiment
+                if any(cfg == other for _, other in jobs):
                     continue
                 jobs.append(([*overrides, *requested], cfg))
     return jobs

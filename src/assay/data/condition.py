@@ -99,13 +99,17 @@ def prepare(
             instances += [row | _cut_out(row, image, folder) for row in part]
         _require_enough(data / NAME, instances, quarantine, classes)
         manifest = _manifest(instances, photos, near_duplicate_distance)
+        computed = [name for name in FEATURES if name not in table]
         counts = _counts(manifest, len(quarantine))
+        if computed:
+            counts["computed_features"] = len(computed)
         report = {
             "counts": counts,
             "source": source,
             "quarantine": [{"image": name, "reason": reason} for name, reason in sorted(quarantine)],
             "conflicts": _conflicts(manifest),
             "relational": differences(manifest),
+            "computed": computed,
         }
         manifest.to_parquet(folder / "manifest.parquet", index=False)
         with (folder / "quarantine.csv").open("w", encoding="utf-8", newline="") as stream:
@@ -243,7 +247,11 @@ def _manifest(instances: Sequence[dict[str, Any]], photos: dict[str, Look], dist
     group = photo_groups(photos, distance)
     table = pd.DataFrame(list(instances)).sort_values("row", ignore_index=True)
     told = ["object_type", "original_class", "condition"]
-    table = table[["image", "label", "split", "sha256", "pixels", "crop", "photo", *told, *BOX, *FEATURES]]
+    computed = [name for name in FEATURES if name not in table]
+    if "detector_confidence" in computed:
+        table["detector_confidence"] = 1.0  # a person's boxes: none is unsure, and none was missed
+    first = ["image", "label", "split", "sha256", "pixels", "crop", "photo", *told, *BOX, *FEATURES]
+    table = table.reindex(columns=first)
     table.insert(3, "group", table["photo"].map(group))
     table = table.assign(
         photo_width=table["photo"].map(lambda name: photos[name].width),
@@ -264,6 +272,7 @@ def _manifest(instances: Sequence[dict[str, Any]], photos: dict[str, Look], dist
         ~missed(table),
     )
     numbers |= {f"recomputed_{name}": values for name, values in again.items()}
+    numbers |= {name: again[name] for name in computed}
     train = table[table["split"] == "train"]
     seen = table["pixels"].isin(train["pixels"]) | table["photo_pixels"].isin(train["photo_pixels"])
     return table.assign(**numbers, leak=(table["split"] != "train") & seen).drop(columns="photo_pixels")
@@ -339,7 +348,9 @@ def _digest(image: NDArray[np.uint8]) -> str:
 
 def counts_line(counts: dict[str, Any]) -> str:
     """One sentence about a prepared set, for the terminal."""
+    computed = counts.get("computed_features", 0)
     return (
         f"{counts['instances']:.0f} instances on {counts['photos']:.0f} photos, "
         f"{counts['quarantined']:.0f} rows set aside, {counts['leaks']:.0f} leaks"
+        f"{f', {computed:.0f} features computed from the boxes' if computed else ''}"
     )

@@ -36,9 +36,8 @@ class Added:
     """What the drawn photos come to."""
 
     rows: pd.DataFrame  # as the manifest's, split pool, label ""; crop is a path below the data set
-    labels: (
-        pd.DataFrame
-    )  # image (an instance), label, at: of these, and of training instances that were drawn anew
+    # image (an instance), label, at: of these, and of training instances that were drawn anew
+    labels: pd.DataFrame
     refused: list[tuple[str, str]]  # photo, why
 
 

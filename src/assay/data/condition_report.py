@@ -25,9 +25,12 @@ _TEMPLATE = """<!doctype html><meta charset="utf-8"><title>Prepared conditions</
 <p>A leak is a test instance whose crop or whole photo equals a training one. Groups are photos of nearly the same
 view; flights are read from file names, which do not tell all.</p>
 <h2>Relational features: the table's, and the same from its boxes</h2>
-<p>The authors computed these numbers from all boxes of their detector, which are not published; recomputed are they from
-the boxes of conditions.csv that the detector found. A confidence of exactly 0.5 ({{ counts.detector_missed|int }} of
-{{ counts.instances|int }} rows) is the default of an object that the detector missed, no measured one.</p>
+{% if computed %}<p>Not in conditions.csv, and computed from its boxes: {{ computed|join(", ") }}.
+{% if "detector_confidence" in computed %}Confidence is 1: every box counts as found.{% endif %}</p>
+{% else %}<p>The authors computed these numbers from all boxes of their detector, which are not published; recomputed
+are they from the boxes of conditions.csv that the detector found. A confidence of exactly 0.5
+({{ counts.detector_missed|int }} of {{ counts.instances|int }} rows) is the default of an object that the detector
+missed, no measured one.</p>{% endif %}
 <table><tr><th>feature</th><th>rows that differ</th><th>share</th><th>recomputed lower</th><th>higher</th>
 <th>largest difference</th></tr>{% for row in relational %}
 <tr><td>{{ row.feature }}</td><td class="n">{{ row.differ }}</td>

@@ -23,16 +23,8 @@ FEATURES = (  # the authors' nine relational features, in their order
     "overlap_vegetation",
     "below_slope_drain",
 )
-COLUMNS = (
-    "split",
-    "image",
-    *BOX,
-    "object_type",
-    "original_class",
-    "condition",
-    "label",
-    *FEATURES,
-)
+NEEDED = ("split", "image", *BOX, "object_type", "original_class", "condition", "label")
+COLUMNS = (*NEEDED, *FEATURES)
 NAME = "conditions.csv"
 _SPLITS = ("train", "val", "test")
 _OVERSHOOT = 0.01  # of a side: clipped, as in label files
@@ -41,7 +33,9 @@ _OVERSHOOT = 0.01  # of a side: clipped, as in label files
 def read_conditions(
     path: Path, *, object_types: Collection[str], data: Path
 ) -> tuple[pd.DataFrame, list[Bad]]:
-    """Read conditions.csv: its usable rows with `COLUMNS` and `row`, and the others with their reasons.
+    """Read conditions.csv: its usable rows with `row` and what it has of `COLUMNS`, and the others with their reasons.
+
+    The features may be left out: they follow from the boxes, see `condition_features.relational`.
 
     `row` is the line's number in the file (the header is 1), `image` a path below `data`, boxes are shares of
     the image's sides clipped to 0-1, `label` is 1 where the object needs somebody to come, else 0.
@@ -52,7 +46,7 @@ def read_conditions(
         data: folder that `image` is relative to; a row whose image is not there is set aside.
 
     Raises:
-        UserError: the table is missing, not a CSV file, or lacks a column.
+        UserError: the table is missing, not a CSV file, or lacks a column of `NEEDED`.
     """
     if not path.is_file():
         raise UserError(f"{path}: missing; it lists the conditions (`make data PROJECT=infrastructure`)")
@@ -60,12 +54,13 @@ def read_conditions(
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UserError(f"{path}: not a CSV file in UTF-8 ({error})") from error
-    missing = [column for column in COLUMNS if column not in table]
+    missing = [column for column in NEEDED if column not in table]
     if missing:
-        raise UserError(f"{path}: no column {', '.join(missing)}; expected {','.join(COLUMNS)}")
+        raise UserError(f"{path}: no column {', '.join(missing)}; expected {','.join(NEEDED)}")
+    columns = [column for column in COLUMNS if column in table]
     present: dict[str, bool] = {}
     good, bad = [], []
-    for number, values in enumerate(table[list(COLUMNS)].to_dict("records"), start=2):
+    for number, values in enumerate(table[columns].to_dict("records"), start=2):
         image = values["image"]
         if image not in present:
             present[image] = bool(image) and (data / image).is_file()
@@ -77,8 +72,7 @@ def read_conditions(
             bad.append(Bad(f"{path.name}, line {number}", str(error)))
         else:
             good.append(row | {"row": number})
-    columns = [*COLUMNS, "row"]
-    return pd.DataFrame(good, columns=columns), bad
+    return pd.DataFrame(good, columns=[*columns, "row"]), bad
 
 
 def _row(values: Mapping[Hashable, str], object_types: Collection[str]) -> dict[Hashable, Any]:
@@ -91,7 +85,9 @@ def _row(values: Mapping[Hashable, str], object_types: Collection[str]) -> dict[
         raise ValueError(f"condition {values['condition']!r} is none of {', '.join(CONDITIONS)}")
     if values["label"] not in ("0", "1"):
         raise ValueError(f"label {values['label']!r} is neither 0 nor 1")
-    numbers: dict[Hashable, float] = {name: _number(values[name], name) for name in (*BOX, *FEATURES)}
+    numbers: dict[Hashable, float] = {
+        name: _number(values[name], name) for name in (*BOX, *FEATURES) if name in values
+    }
     for name in BOX:
         if not -_OVERSHOOT <= numbers[name] <= 1 + _OVERSHOOT:
             raise ValueError(f"the box lies outside the image: {name} {numbers[name]:g}")

@@ -86,9 +86,8 @@ def fetch(
         present = current_source(folder, project=project)
         if present["source"] == "original" and present["content"] in _contents(origin):
             return present
-        if (
-            not force and present["source"] != "sample"
-        ):  # the sample can be made again, a person's data cannot
+        # the sample can be made again, a person's data cannot
+        if not force and present["source"] != "sample":
             raise UserError(
                 f"{folder}: holds data of source {present['source']!r}; move it away, or replace it with the "
                 "originals by force (--force, FORCE=1)"

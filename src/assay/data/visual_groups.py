@@ -9,14 +9,8 @@ from numpy.typing import NDArray
 from assay.data.images import Pixels
 
 _BINS = (8, 12, 12)  # lightness, green to red, blue to yellow
-_RANGES = [
-    0,
-    256,
-    96,
-    160,
-    96,
-    160,
-]  # OpenCV's 8-bit Lab: soil, water and grass keep near the grey axis at 128
+# OpenCV's 8-bit Lab: soil, water and grass keep near the grey axis at 128
+_RANGES = [0, 256, 96, 160, 96, 160]
 
 
 def look(picture: Pixels) -> NDArray[np.float32]:

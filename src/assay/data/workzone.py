@@ -26,9 +26,8 @@ _SPLITS = {"train": "train", "valid": "val", "val": "val", "test": "test"}  # fo
 _IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 _COPY = re.compile(r"\.rf\.[0-9a-zA-Z]+$")  # Roboflow's name for each augmented copy of one photo
 _FRAME = re.compile(r"_f\d+$")  # <clip>_f<frame>
-_SNIPPET = re.compile(
-    r"_\d{6}_\d{5}_snippet$"
-)  # <recording>_<part>_<frame>_snippet, as the annotations name clips
+# <recording>_<part>_<frame>_snippet, as the annotations name clips
+_SNIPPET = re.compile(r"_\d{6}_\d{5}_snippet$")
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,17 @@ import typer
 
 from assay.errors import UserError
 
-EXPORT = Path("build/documents/export")
+EXPORT = "build/documents/export"
 
 
 def annotate(
     source: Annotated[list[Path], typer.Argument(help="PDFs, pictures, or folders of them.")],
     *,
     output: Annotated[Path, typer.Option(help="Folder for what comes out, one folder per document.")],
-    model: Annotated[Path, typer.Option(help="Folder of an exported detector.")] = EXPORT,
+    model: Annotated[
+        str,
+        typer.Option(help="Folder of an export, or a registered model, e.g. documents-detector@production."),
+    ] = EXPORT,
     conf: Annotated[float, typer.Option(help="Boxes below this confidence are not shown.")] = 0.15,
     group_dist: Annotated[
         float, typer.Option(help="Join boxes with centres nearer than this, px of a page 1024 px long.")
@@ -56,10 +59,13 @@ def annotate(
     from assay.documents.sheets import Limits
     from assay.documents.sources import sources_of
     from assay.evaluation.grouping import GroupingRule
+    from assay.inspection.models import export_of
+    from assay.registry.catalog import Catalog
 
+    folder = export_of(model, Catalog())
     sources = sources_of(source, output)
     asked = Asked(confidence=conf, rule=GroupingRule(distance=group_dist, iou=group_iou), codes=codes)
-    opening = Opening(model, asked, Limits(dpi=dpi), flatten)
+    opening = Opening(folder, asked, Limits(dpi=dpi), flatten)
     count = jobs or members(len(sources))
     if count > 1:
         opening(1)  # what is wrong with the model is said once, here
@@ -88,7 +94,6 @@ def page(
     from assay.documents.client import about_model
     from assay.pages import open_page
 
-    about_model(
-        service, token=os.environ.get("ASSAY_SERVICE_TOKEN")
-    )  # what is missing is said here, in one line
+    # what is missing is said here, in one line
+    about_model(service, token=os.environ.get("ASSAY_SERVICE_TOKEN"))
     open_page(Path(__file__).with_name("page.py"), service, port=port)

@@ -117,9 +117,8 @@ class _Drawer:
     def started(self) -> Connection:
         if self.line is None or not self.process.is_alive():
             self.kill()
-            context = multiprocessing.get_context(
-                "spawn"
-            )  # a fork would copy threads in the middle of something
+            # a fork would copy threads in the middle of something
+            context = multiprocessing.get_context("spawn")
             self.line, theirs = context.Pipe()
             self.process = context.Process(target=_serve, args=(theirs, self.memory_mb), daemon=True)
             self.process.start()

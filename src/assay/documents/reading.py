@@ -68,9 +68,8 @@ class Model:
             )
         about = {key: known.get(key) for key in ("experiment", "architecture", "image_size", "classes")}
         began = known.get("weights") or {}
-        about["weights"] = began.get("root") or began.get(
-            "origin"
-        )  # a word; which file is the host's business
+        # a word; which file is the host's business
+        about["weights"] = began.get("root") or began.get("origin")
         source = (known.get("source") or {}).get("source")
         return cls(predictor, about | {"source": source, "sha256": sha256_file(folder / "model.onnx")})
 

@@ -14,9 +14,8 @@ from assay.evaluation.metrics import confusion_metrics, weighted_share
 from assay.evaluation.predictions import Predictions
 
 SIGNIFICANCE = 0.05
-EXACT_BELOW = (
-    25  # discordant images; fewer make the chi-square approximation of McNemar's test poor (Fagerland 2013)
-)
+# Discordant images: fewer make the chi-square approximation of McNemar's test poor (Fagerland 2013).
+EXACT_BELOW = 25
 Verdict = Literal["better beyond noise", "no evidence of a difference", "worse beyond noise"]
 
 

@@ -17,9 +17,9 @@ from assay.evaluation.matching import Matches, match
 
 DRAWS_PER_PAIR = 100
 HOW_P = (
-    "p: sign test on the bootstrap samples, twice the smaller share of samples in which the difference is not "
-    "positive or not negative, never below 2 / (samples + 1) nor below 0.5^(groups - 1), the least a sign test "
-    "over the groups can give"
+    "p: two-sided, from the bootstrap of whole groups: twice the smaller share of samples in which the difference is "
+    "not positive or not negative, never below 2 / (samples + 1) nor below 0.5^(groups - 1), the least that so many "
+    "groups can give, all of them changed to one side"
 )
 
 
@@ -121,7 +121,7 @@ def verdict_of(difference: Interval, p: float, *, fewer_is_better: bool = False)
     return "no evidence of a difference"
 
 
-def sign_test(drawn: np.ndarray, groups: int) -> float:
+def bootstrap_p(drawn: np.ndarray, groups: int) -> float:
     """p of "no difference" from bootstrap samples of a difference (draws,), see HOW_P; 1 without samples."""
     if not len(drawn) or groups < 2:
         return 1.0
@@ -207,7 +207,7 @@ def _compare(
             continue
         difference = ours.drawn[name] - theirs.drawn[name]
         interval, samples = _interval(difference)
-        p = sign_test(samples, clusters)
+        p = bootstrap_p(samples, clusters)
         if label:
             result.setdefault(f"{metric}_difference", {})[label] = interval.as_dict()
         else:
@@ -218,7 +218,7 @@ def _compare(
     weights = _weights(groups, draws=draws, seed=seed)
     matched = matched_recall(ours.matches, theirs.matches, ours.thresholds, theirs.thresholds, weights)
     interval, samples = _interval(matched.difference)
-    p = sign_test(samples, clusters)
+    p = bootstrap_p(samples, clusters)
     return result | {
         "p": p_of[main],
         "verdict": verdicts[main],

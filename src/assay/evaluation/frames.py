@@ -13,7 +13,7 @@ import pandas as pd
 
 from assay.evaluation import classification
 from assay.evaluation.comparison import SIGNIFICANCE
-from assay.evaluation.detection_comparison import DRAWS_PER_PAIR, HOW_P, sign_test, verdict_of
+from assay.evaluation.detection_comparison import DRAWS_PER_PAIR, HOW_P, bootstrap_p, verdict_of
 from assay.evaluation.intervals import CONFIDENCE, Interval, bootstrap, resample
 from assay.evaluation.metrics import weighted_share
 from assay.evaluation.predictions import Predictions
@@ -80,7 +80,7 @@ def compare_frames(
                 "accuracy_difference": Interval(float(gap.mean()), float(low), float(high)).as_dict(),
                 "candidate_only": int((a & ~b).sum()),
                 "reference_only": int((b & ~a).sum()),
-                "p": sign_test(drawn, clusters),
+                "p": bootstrap_p(drawn, clusters),
             }
         )
     if results:

@@ -240,9 +240,8 @@ def _sweep(
     surest_of = _components(count, one[both], other[both])
 
     kept = np.flatnonzero(~dropped)
-    members = kept[
-        np.argsort(surest_of[kept], kind="stable")
-    ]  # group by group, each from its surest member on
+    # group by group, each from its surest member on
+    members = kept[np.argsort(surest_of[kept], kind="stable")]
     new = surest_of[members] == members
     starts = np.flatnonzero(new)
     member_of = np.full(count, -1, np.int64)

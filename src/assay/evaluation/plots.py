@@ -42,9 +42,8 @@ def figure(path: Path, height: int) -> Iterator[Figure]:
         drawn = Figure(figsize=(8, height / 100), dpi=100, layout="constrained")
         yield drawn
         with atomic_write(path) as temporary:
-            drawn.savefig(
-                temporary, metadata={"Software": None}
-            )  # no version inside: same numbers, same bytes
+            # no version inside: same numbers, same bytes
+            drawn.savefig(temporary, metadata={"Software": None})
 
 
 def plot_confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> None:

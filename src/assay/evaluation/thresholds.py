@@ -43,9 +43,8 @@ def rules(
     if unseen is None:
         return found
     truth, pit, alone = unseen.truth, unseen.scores[:, PIT], np.arange(len(unseen.truth))
-    heat = float(
-        fit_temperature(truth, unseen.scores, alone, draws=1)["temperature"]
-    )  # its interval is not asked for
+    # its interval is not asked for
+    heat = float(fit_temperature(truth, unseen.scores, alone, draws=1)["temperature"])
     bound = _alarms_of(production, pit, truth)
     found += [
         Rule(

@@ -14,7 +14,7 @@ from assay.documents.sources import keep_sources
 from assay.errors import UserError
 from assay.files import atomic_write, check_writable, write_json
 from assay.inspection.drawing import draw
-from assay.inspection.stages import Inspector, NoObject
+from assay.inspection.stages import Inspector, UnusablePhoto
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _IMAGES = ("image", "status", "objects", "problem")
@@ -85,7 +85,7 @@ def inspect_one(
     try:
         pixels = read()
         found = inspector.inspect(pixels, confidence=confidence)
-    except (BadImage, NoObject) as error:
+    except (BadImage, UnusablePhoto) as error:
         return {"image": name, "status": "failed", "problem": str(error)}, None
     except MemoryError:
         return {"image": name, "status": "failed", "problem": "too little memory for it"}, None

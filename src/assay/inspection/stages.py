@@ -53,7 +53,7 @@ class Judging(Protocol):
         """(N, conditions) probabilities."""
 
 
-class NoObject(Exception):  # noqa: N818 - it names what is wrong with a photo, as BadImage does
+class UnusablePhoto(Exception):  # noqa: N818 - it names what is wrong with a photo, as BadImage does
     """A photo that can't be inspected; its text says why in a few words."""
 
 
@@ -126,12 +126,12 @@ class Inspector:
         confidence: by class, instead of the detector's own thresholds.
 
         Raises:
-            NoObject: the photo is smaller than an object can be.
+            UnusablePhoto: the photo is smaller than an object can be.
             UserError: as `thresholds`.
         """
         height, width = picture.shape[:2]
         if problem := size_problem(width, height):
-            raise NoObject(problem)
+            raise UnusablePhoto(problem)
         shown = self.thresholds(confidence)
         found = next(
             iter(
@@ -240,7 +240,7 @@ def inspect_photo(
 
     Raises:
         UserError: the photo or an export can't be read.
-        NoObject: the photo is smaller than an object can be.
+        UnusablePhoto: the photo is smaller than an object can be.
     """
     from assay.export.predictor import pixels_of
 

@@ -8,6 +8,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -210,9 +211,10 @@ class _Walk:
     def step(self, frame: _Seen, found: Detections) -> dict[str, Any]:
         """Take in a frame; its row of the timeline. A skipped frame counts in it, but is no candidate."""
         self.looked += 1
-        rgb = frame.rgb
-        verify = self._verify if rgb is not None else None
-        scored = self._timeline.step(found, None if verify is None else lambda: verify(rgb))  # type: ignore[arg-type]
+        rgb, verify = frame.rgb, None
+        if rgb is not None and self._verify is not None:
+            verify = partial(self._verify, rgb)
+        scored = self._timeline.step(found, verify)
         state = {"frame": frame.number, "time_sec": round(frame.seconds, 3), **as_row(scored)}
         if rgb is None:
             return state

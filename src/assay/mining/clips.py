@@ -78,9 +78,8 @@ class MinedClips:
     quarantine: list[tuple[str, str]] = field(default_factory=list)  # clip path, reason
     frames: int = 0  # looked at in this run
     resumed: int = 0  # clips that were done before
-    keys: set[str] = field(
-        default_factory=set
-    )  # what the work folder must keep: all clips, other shards' too
+    # what the work folder must keep: all clips, other shards' too
+    keys: set[str] = field(default_factory=set)
     begun: str = ""  # UTC, when this mining was first started
 
 

@@ -32,9 +32,8 @@ class Flicker:
     """What flickers in one frame."""
 
     isolated: tuple[int, ...]  # boxes of the frame that no neighbour has
-    gaps: tuple[
-        tuple[int, float], ...
-    ]  # class and score of each thing that both sides have and the frame has not
+    # class and score of each thing that both sides have and the frame has not
+    gaps: tuple[tuple[int, float], ...]
     score: float  # of the surest of them, 0-1
 
 

@@ -58,9 +58,8 @@ def quiet() -> None:
 
     if threads is None:
         os.environ.pop("OMP_NUM_THREADS", None)  # Ultralytics sets 1, which every child process would inherit
-    dict.update(
-        utils.SETTINGS, dict.fromkeys(_INTEGRATIONS, False)
-    )  # in memory: the user's file stays as it is
+    # in memory: the user's file stays as it is
+    dict.update(utils.SETTINGS, dict.fromkeys(_INTEGRATIONS, False))
     utils.LOGGER.setLevel(logging.WARNING)
     # its Image.open, in place of Pillow's, would install a package whenever a file is no image
     patches._pil_plugins_registered = True
@@ -79,9 +78,8 @@ def build(architecture: str, classes: Sequence[str], *, seed: int = 0) -> nn.Mod
     from ultralytics.nn import modules, tasks
     from ultralytics.nn.tasks import DetectionModel
 
-    vars(tasks).setdefault(
-        "CBAM", modules.CBAM
-    )  # a block of theirs that the reader of their files does not know
+    # a block of theirs that the reader of their files does not know
+    vars(tasks).setdefault("CBAM", modules.CBAM)
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

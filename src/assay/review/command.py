@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from assay.review.offered import Offered
 
-review = typer.Typer(help="Recorded decisions of reviewers.")
+review = typer.Typer()
 PROJECT = "workzone"  # document 002 reviews its candidates
 
 

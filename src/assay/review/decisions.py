@@ -159,9 +159,8 @@ def append_decisions(folder: Path, decisions: Iterable[Decision]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jsonl"
     text = "".join(decision.model_dump_json(exclude_defaults=True) + "\n" for decision in decisions)
-    handle = os.open(
-        path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
-    )  # O_APPEND: the kernel orders the writers
+    # O_APPEND: the kernel orders the writers
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)  # of the file itself: a lock file would be a change to the graph
         if os.fstat(handle).st_size and not path.read_bytes().endswith(b"\n"):

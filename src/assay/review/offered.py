@@ -18,9 +18,8 @@ from assay.review.decisions import Decision, read_decisions
 from assay.review.hard_examples import SECONDS_PER_DECISION as SECONDS_PER_FRAME
 from assay.review.hard_examples import box_labels, use_of
 
-What = Literal[
-    "crops", "boxes", "clips", "images"
-]  # classified; conditions; a detector's frames, or its images
+# classified; conditions; a detector's frames, or its images
+What = Literal["crops", "boxes", "clips", "images"]
 
 
 @dataclass(frozen=True)

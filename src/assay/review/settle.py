@@ -12,9 +12,8 @@ from assay.review.decisions import Decision, read_decisions
 from assay.tracking import Run
 
 Truth = Callable[[pd.DataFrame], list[Decision]]  # of candidates: what the sample's generator says of them
-Rule = Callable[
-    ..., tuple[pd.DataFrame, dict[str, Any]]
-]  # (candidates, decisions, sample_data=): examples, summary
+# (candidates, decisions, sample_data=): examples, summary
+Rule = Callable[..., tuple[pd.DataFrame, dict[str, Any]]]
 Fill = Callable[[Path, pd.DataFrame], None]  # (folder, examples): writes more files
 
 

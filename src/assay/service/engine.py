@@ -97,9 +97,8 @@ class Engine:
         )
         task: Future[dict[str, Any]] = self.pool.submit(self._read, content, wanted, stop, deadline, drawn)
         answer = asyncio.wrap_future(task)
-        answer.add_done_callback(
-            lambda done: done.cancelled() or done.exception()
-        )  # it may end with nobody waiting
+        # it may end with nobody waiting
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             done, _ = await asyncio.wait([answer], timeout=max(deadline - time.monotonic(), 0.001))
             if not done:

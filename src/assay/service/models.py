@@ -69,9 +69,8 @@ class Models:
             if seen == self._seen:
                 return
             model = self.load(folder)
-            read_page(
-                model, Sheet(1, np.full((64, 64, 3), 255, np.uint8), "scanned"), Asked()
-            )  # the first is slow
+            # the first is slow
+            read_page(model, Sheet(1, np.full((64, 64, 3), 255, np.uint8), "scanned"), Asked())
         except (UserError, OSError) as error:
             _LOG.warning("model: %s", error)  # the log may name folders; answers may not
             self.problem = (

@@ -32,9 +32,8 @@ class Setup:
 
     network: nn.Module
     frozen: Sequence[nn.Module]  # parts of it that stay in eval mode
-    prepare: Callable[
-        [Tensor, Generator | None], Tensor
-    ]  # examples to network inputs; augmented with a generator
+    # examples to network inputs; augmented with a generator
+    prepare: Callable[[Tensor, Generator | None], Tensor]
     optimizer: torch.optim.Optimizer
     train: tuple[Tensor, Tensor]
     held: Mapping[str, tuple[Tensor, Tensor]]  # "val" and "select": looked at after every epoch

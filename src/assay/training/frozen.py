@@ -34,10 +34,8 @@ def frozen_features(
     first = {key: row for row, key in reversed(list(enumerate(keys))) if key not in known}
     missing = sorted(first.values())
     module.eval()
-    with (
-        torch.no_grad(),
-        autocast(precision, images.device),
-    ):  # no inference tensors: autograd reads them later
+    # no inference tensors: autograd reads them later
+    with torch.no_grad(), autocast(precision, images.device):
         for start in range(0, len(missing), EVALUATION_BATCH):
             rows = missing[start : start + EVALUATION_BATCH]
             computed = timm_adapter.features_of(module, to_input(images[rows], input_mode)).float()
