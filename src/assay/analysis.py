@@ -100,7 +100,7 @@ def sweep_table(project: str) -> "pd.DataFrame":
 def threshold_table(project: str, *, pit_at: float = 0.75, maybe_at: float = 0.5) -> "pd.DataFrame":
     """What two rules on the probability of the second class cost and miss, in shares with 95 % intervals.
 
-    The rules: the most probable class, and the thresholds given (production's by default; ledger, confidence_routing).
+    The rules: the most probable class, and the thresholds given (production's by default; document 004).
     """
     import pandas as pd
 

@@ -60,7 +60,7 @@ class Published(BaseModel):
 
 
 class Experiment(Strict):
-    """Which experiment of the ledger this is, and what its authors reported."""
+    """Which experiment of conf/experiment this is, and what its authors reported."""
 
     id: str
     title: str

@@ -1,6 +1,6 @@
 """The rules that turn detections into a work zone's score and state: their constants, typed.
 
-Source: the ledger, workzone, "Scoring" and "Zone"; document 002. Values live in conf/task/timeline.yaml.
+Source: document 002 and its authors' code. Values live in conf/task/timeline.yaml.
 """
 
 from typing import Literal

@@ -26,7 +26,7 @@ GEOMETRIC = (
 RECOMPUTED = tuple(f"recomputed_{name}" for name in RELATIONAL)  # the same nine, from boxes that are known
 MISSED = 0.5  # the detector confidence of conditions.csv where the authors' detector had not found the object
 SAME = 1e-5  # two values of a feature differ beyond this; boxes in conditions.csv have six decimals
-_NEAR = 0.2  # of the photo's diagonal: a slope drain is near (document 001's code, ledger, stage 2)
+_NEAR = 0.2  # of the photo's diagonal: a slope drain is near (document 001's code)
 _NO_DRAIN = 1.0  # the distance where the photo has no slope drain
 _WIDEST = (
     10.0  # boxes cut off by the photo's edge are up to 600 times as wide as high: no more than 10 counts

@@ -26,7 +26,7 @@ class Rule:
 def route(pit: np.ndarray, *, pit_at: float = 0.75, maybe_at: float = 0.5) -> np.ndarray:
     """Production's rule: PIT at or above `pit_at`, MAYBE at or above `maybe_at`, else CLEAN.
 
-    pit: (rows,) probability of a pit, 0-1. The defaults are production's thresholds (experiments ledger,
+    pit: (rows,) probability of a pit, 0-1. The defaults are production's thresholds (document 004,
     confidence_routing). Above 1, `pit_at` means that no image is called a pit without a look. Raises ValueError when
     the thresholds are not ordered.
     """

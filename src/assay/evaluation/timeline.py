@@ -1,4 +1,4 @@
-"""Zone states along clips against what people marked: frames, events, transitions (ledger, "Timeline metrics").
+"""Zone states along clips against what people marked: frames, events, transitions (as the authors' harness does).
 
 The ledger gives the authors' names and numbers, not their definitions; these are ours, and each is one function:
 

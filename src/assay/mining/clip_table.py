@@ -14,7 +14,7 @@ from assay.files import read_json, write_json
 from assay.mining.clip import ROWS, TIMELINE
 from assay.mining.clips import MinedClips
 
-# What review needs, then the published columns (ledger, workzone, "Mining, as published"), then what we add.
+# What review needs, then the published columns (the authors' mining report), then what we add.
 COLUMNS = (
     "candidate",
     "image",

@@ -1,4 +1,4 @@
-"""From the boxes of one frame to counts of cues, and to the frame's score (ledger, workzone, "Scoring").
+"""From the boxes of one frame to counts of cues, and to the frame's score (document 002 and its authors' code).
 
 Two groupings live side by side in the source and count differently. A **cue group** has a confidence floor of its own
 and feeds the gate; a **kind** counts every box the detector returned and feeds the frame's score.

@@ -1,4 +1,4 @@
-"""The multi-cue gate: several independent cues, each seen for a while (ledger, workzone, "Scoring")."""
+"""The multi-cue gate: several independent cues, each seen for a while (document 002 and its authors' code)."""
 
 from collections import deque
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""Where the car is along a clip: OUT, APPROACHING, INSIDE or EXITING a work zone (ledger, workzone, "Zone")."""
+"""Where the car is along a clip: OUT, APPROACHING, INSIDE or EXITING a work zone (document 002 and its authors' code)."""
 
 from dataclasses import dataclass
 from typing import Literal

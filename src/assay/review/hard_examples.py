@@ -2,7 +2,7 @@
 
 A hard negative teaches "there is nothing here" and is trained on with empty labels. So it takes a decision that says
 just that: no object of any class shows. A lookalike's category alone does not: a frame of random cones is no work
-zone, but it holds cones, and the published recipe taught its detector to miss them (ledger, doubt 16).
+zone, but it holds cones, and the published recipe taught its detector to miss them (document 002, line 146).
 """
 
 import json
