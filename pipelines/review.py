@@ -1,7 +1,7 @@
 """Apply what reviewers decided to the candidates; never asks anything, says how many wait.
 
-Reads reviews/<project>/*.jsonl. Human decisions count; a model's never do; the sample's generator answers for sample
-data only. Writes build/<project>/hard_examples.
+Reads reviews/<project>/*.jsonl. Human decisions count; a model's only where review.kinds asks for them, and every table
+then says so; the sample's generator answers for sample data only. Writes build/<project>/hard_examples.
 """
 
 from typing import Any

@@ -90,7 +90,7 @@ def on_ray(
         import ray
     except ImportError:
         raise UserError(
-            "mine.engine=ray: Ray is not installed; install the extra `assay[ray]`, or leave mine.engine out"
+            "mine.engine=ray: Ray is not installed; `uv pip install -e '.[ray]'`, or leave mine.engine out"
         ) from None
     if address is not None:
         answers(address, said=f"mine.cluster={address}")

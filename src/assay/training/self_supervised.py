@@ -57,7 +57,7 @@ def pretrain_backbone(
         from lightly.transforms import SimSiamTransform
     except ImportError as error:
         raise UserError(
-            f"pretrain: the package lightly is not installed ({error}); pip install 'assay[ssl]'"
+            f"pretrain: the package lightly is not installed ({error}); uv pip install -e '.[ssl]'"
         ) from error
     if len(pictures) < 2:
         raise UserError(f"pretrain: {len(pictures)} frame without labels; two are the least to learn from")
