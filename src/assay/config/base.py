@@ -37,11 +37,14 @@ class NegativeVideoEvaluation(Strict):
 class Project(Strict):
     """What a project is, whatever the experiment."""
 
-    name: ProjectName
-    title: str
+    name: ProjectName = Field(description="folder of data/ and build/, and the code that reads the data")
+    title: str = Field(description="heading of reports")
     registered_model: str = Field(description="name in the model registry, <project>-<task>")
     main_metric: str = Field(description="the number the final table shows")
-    classes: tuple[str, ...] = Field(min_length=1)
+    classes: tuple[str, ...] = Field(
+        min_length=1,
+        description="in the order of the model's outputs; own ones: prepare.class_map and review.labels, too",
+    )
     baseline: str = Field(description="the published baseline: the experiment whose model mines")
     negative_video: NegativeVideoEvaluation | None = Field(default=None, description="null = no such clips")
 
@@ -71,8 +74,8 @@ class Experiment(Strict):
 class WeightsPolicy(Strict):
     """Where pretrained weights may come from when no file and no installed package has them."""
 
-    allow_download: bool
-    allow_random_init: bool
+    allow_download: bool = Field(description="the library may fetch them")
+    allow_random_init: bool = Field(description="where none are at hand, start from the starter or at random")
 
 
 class Profile(Strict):
@@ -90,7 +93,7 @@ class Profile(Strict):
 class Review(Strict):
     """The labels a reviewer may give a candidate, and whose answers training may use."""
 
-    labels: tuple[str, ...] = Field(min_length=1)
+    labels: tuple[str, ...] = Field(min_length=1, description="the answers that a reviewer may give")
     kinds: tuple[Literal["human", "model"], ...] = Field(
         default=("human",),
         min_length=1,

@@ -77,7 +77,7 @@ class ConditionModel(Strict):
     )
     type_embedding: int = Field(ge=0, description="size of the learnt object-type embedding; 0 = none")
     hidden: tuple[Count, ...] = Field(description="widths of the head's hidden layers")
-    dropout: float = Field(ge=0, lt=1)
+    dropout: float = Field(ge=0, lt=1, description="share of activations left out while training")
     unfrozen_blocks: Literal["all"] | Annotated[int, Field(ge=0)] = Field(
         description="last transformer blocks that learn; 0 = frozen backbone"
     )
@@ -93,13 +93,13 @@ class CropMining(Strict):
     """Which training instances are worth a person's look."""
 
     uncertain_below: Fraction = Field(description="candidates: top probability below this, and all misses")
-    max_candidates: Count
+    max_candidates: Count = Field(description="so many at most are offered for review")
 
 
 class ConditionEvaluation(Strict):
     """How stored probabilities are scored."""
 
-    bootstrap_draws: int = Field(ge=100, le=100_000)
+    bootstrap_draws: int = Field(ge=100, le=100_000, description="samples of an interval's bootstrap")
 
 
 class ConditionParity(Strict):
@@ -150,7 +150,7 @@ class VisionLanguageModel(Strict):
     question: str
     rank: Count = Field(description="rank of the adapters")
     alpha: Positive = Field(description="scale of the adapters")
-    dropout: float = Field(ge=0, lt=1)
+    dropout: float = Field(ge=0, lt=1, description="share of activations left out while training")
 
 
 class VisionLanguageConfig(Shared):

@@ -67,14 +67,14 @@ class DetectorTraining(Strict):
     select: Literal["map50", "map50_95", "last"] = Field(
         description="which epoch is kept: the best on the validation images by this metric, or the last"
     )
-    batch: Count
+    batch: Count = Field(description="images in a step")
     nominal_batch: Count = Field(
         description="gradients of so many images are gathered before a step (Ultralytics' nbs)"
     )
     max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
     patience: Count | None = Field(description="stop after so many epochs without a better one; null = never")
     precision: Literal["auto", "fp32", "bf16"] = Field(description="auto: bf16 where the hardware has it")
-    deterministic: bool
+    deterministic: bool = Field(description="the same seed gives the same weights")
     freeze: int = Field(ge=0, description="so many first layers do not learn")
 
     optimizer: Literal["sgd", "adamw"]
@@ -83,8 +83,8 @@ class DetectorTraining(Strict):
     cosine: bool = Field(description="cosine decay; false = linear")
     momentum: Fraction = Field(description="SGD momentum or Adam beta1")
     weight_decay: float = Field(ge=0, le=1)
-    warmup_epochs: float = Field(ge=0)
-    warmup_momentum: Fraction
+    warmup_epochs: float = Field(ge=0, description="the learning rate rises over so many")
+    warmup_momentum: Fraction = Field(description="momentum when warm-up begins")
     warmup_bias_lr: Fraction = Field(description="learning rate of the biases when warm-up begins")
 
     box: float = Field(ge=0, description="weight of the box loss")
@@ -93,20 +93,20 @@ class DetectorTraining(Strict):
     iou: Fraction = Field(description="IoU of non-maximum suppression while validating")
     conf: Fraction = Field(description="confidence a box needs while validating")
 
-    mosaic: Fraction
+    mosaic: Fraction = Field(description="share of images made of four")
     close_mosaic: int = Field(ge=0, description="no mosaic in so many last epochs")
-    mixup: Fraction
-    copy_paste: Fraction
-    hsv_h: Fraction
-    hsv_s: Fraction
-    hsv_v: Fraction
-    degrees: float = Field(ge=0, le=180)
-    translate: Fraction
-    scale: Fraction
+    mixup: Fraction = Field(description="share of images blended with another")
+    copy_paste: Fraction = Field(description="share of images with pasted objects")
+    hsv_h: Fraction = Field(description="hue shift, at most")
+    hsv_s: Fraction = Field(description="saturation change, at most")
+    hsv_v: Fraction = Field(description="brightness change, at most")
+    degrees: float = Field(ge=0, le=180, description="rotation, at most")
+    translate: Fraction = Field(description="shift, at most, as a share")
+    scale: Fraction = Field(description="zoom, at most, as a share")
     shear: float = Field(ge=0, le=180, description="degrees")
-    perspective: float = Field(ge=0, le=0.001)
-    flipud: Fraction
-    fliplr: Fraction
+    perspective: float = Field(ge=0, le=0.001, description="of Ultralytics' warp, at most")
+    flipud: Fraction = Field(description="share turned upside down")
+    fliplr: Fraction = Field(description="share mirrored")
     auto_augment: Literal["randaugment", "autoaugment", "augmix"] | None = Field(
         description="as in the published arguments; it acts in classification only"
     )
@@ -148,7 +148,7 @@ class DetectorInference(Strict):
     nms_iou: Fraction = Field(description="IoU of non-maximum suppression")
     tta: bool = Field(description="predict flipped and scaled copies too")
     ensemble: tuple[ExperimentId, ...] = Field(description="experiments whose detectors vote beside this one")
-    grouping: Grouping | None
+    grouping: Grouping | None = Field(description="boxes of one mark become one; null = no")
 
 
 class DetectorBaseline(Strict):
@@ -234,7 +234,7 @@ class ImageMining(Strict):
     unsure_condition: Fraction = Field(0.75, description="a condition less probable than this is unsure")
     uncertain: tuple[Fraction, Fraction] = Field(description="a best box scored in this band is unsure")
     match_iou: Fraction = Field(description="two boxes that overlap less are not the same")
-    max_candidates: Count
+    max_candidates: Count = Field(description="so many at most are offered for review")
     pages: PageMining | None = Field(None, description="further reasons on document pages; null = none")
 
 
@@ -307,7 +307,7 @@ class ClipMining(Strict):
 class DetectorEvaluation(Strict):
     """How stored boxes are scored."""
 
-    bootstrap_draws: int = Field(ge=100, le=100_000)
+    bootstrap_draws: int = Field(ge=100, le=100_000, description="samples of an interval's bootstrap")
     min_score: Fraction = Field(description="boxes below this are not stored")
     max_boxes: Count = Field(description="so many best boxes of an image are stored")
     robustness: tuple[Literal["turned_right", "turned_left", "dpi_100", "dpi_75", "faded"], ...] = Field(
@@ -333,7 +333,9 @@ class DetectionConfig(Shared):
     task: Literal["detection"]
     prepare: DetectionPreparation
     model: DetectorModel
-    pretrain: SelfSupervision | None
+    pretrain: SelfSupervision | None = Field(
+        description="the backbone learns from frames without labels first; null = no"
+    )
     train: DetectorTraining
     mine: Annotated[ImageMining | ClipMining, Field(discriminator="of")]
     evaluate: DetectorEvaluation

@@ -55,7 +55,7 @@ class HardExamples(Strict):
 class ClassifierTraining(Strict):
     """How a classifier learns."""
 
-    epochs: Count
+    epochs: Count = Field(description="passes over the training images")
     batch: int = Field(ge=2, description="batch norm needs two")
     select_share: float = Field(
         gt=0, le=0.5, description="part of the training images, by group, that the clean selection chooses on"
@@ -71,7 +71,7 @@ class ClassifierTraining(Strict):
     group_lrs: dict[str, Positive] = Field(description="learning rate by child module, instead of lr")
     weight_decay: float = Field(ge=0, le=1)
     schedule: Literal["constant", "cosine"]
-    label_smoothing: Fraction
+    label_smoothing: Fraction = Field(description="share of the target spread over all classes")
     augmentation: Literal["none", "geometric", "enhanced"]
     patience: Count | None = Field(description="stop after so many epochs without a better one; null = never")
     precision: Literal["auto", "fp32", "bf16"] = Field(description="auto: bf16 where the hardware has it")
@@ -93,7 +93,7 @@ class UncertaintyMining(Strict):
     """Which classified images are worth a person's look."""
 
     uncertain_below: Fraction = Field(description="candidates: top probability below this, and all misses")
-    max_candidates: Count
+    max_candidates: Count = Field(description="so many at most are offered for review")
 
 
 class Routing(Strict):
@@ -116,8 +116,10 @@ class Routing(Strict):
 class ClassifierEvaluation(Strict):
     """How stored probabilities are scored."""
 
-    bootstrap_draws: int = Field(ge=100, le=100_000)
-    routing: Routing | None
+    bootstrap_draws: int = Field(ge=100, le=100_000, description="samples of an interval's bootstrap")
+    routing: Routing | None = Field(
+        description="thresholds that send an image to pit, maybe or clean; null = no"
+    )
 
 
 class ParityBudget(Strict):

@@ -25,7 +25,7 @@ class TimelineModel(Strict):
     window: Count = Field(description="frames that mlp and transformer see at once")
     hidden: Annotated[int, Field(ge=4, multiple_of=4)] = Field(description="4 attention heads share them")
     layers: Count
-    dropout: float = Field(ge=0, lt=1)
+    dropout: float = Field(ge=0, lt=1, description="share of activations left out while training")
 
 
 class TimelineTraining(Strict):
@@ -45,7 +45,7 @@ class TimelineTraining(Strict):
 class TimelineEvaluation(Strict):
     """How stored states are scored."""
 
-    bootstrap_draws: int = Field(ge=100, le=100_000)
+    bootstrap_draws: int = Field(ge=100, le=100_000, description="samples of an interval's bootstrap")
 
 
 class TimelineConfig(Shared):
@@ -93,7 +93,7 @@ class OcrTraining(Strict):
 class OcrEvaluation(Strict):
     """How told kinds are scored."""
 
-    bootstrap_draws: int = Field(ge=100, le=100_000)
+    bootstrap_draws: int = Field(ge=100, le=100_000, description="samples of an interval's bootstrap")
 
 
 class OcrConfig(Shared):
