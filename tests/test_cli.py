@@ -282,4 +282,4 @@ def test_a_damaged_record_is_one_line_and_status_2(assay):
 
 def test_status_before_any_result_says_so(assay):
     status, out, _ = assay("status")
-    assert status == 0 and "cherry" in out and "did not finish" in out
+    assert status == 0 and "cherry" in out and "not run yet" in out

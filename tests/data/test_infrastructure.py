@@ -79,6 +79,11 @@ def test_names_may_be_a_mapping_and_regions_to_ignore_have_no_label(lay):
     assert (box.ignore, box.label, box.raw) == (True, "", "machine")
 
 
+def test_a_name_that_becomes_nothing_is_background(lay):
+    train = rows(lay(GOOD), class_map=CLASS_MAP | {"rock toe damaged": ""})[0]
+    assert train.boxes == () and train.notes == ("rock toe damaged: background",)
+
+
 IMAGE, LABEL = "merged/train/images/b.jpg", "merged/train/labels/b.txt"
 
 

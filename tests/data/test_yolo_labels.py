@@ -1,6 +1,7 @@
 import pytest
 
-from assay.data.yolo_labels import BadLabel, read_labels
+from assay.data.items import Box
+from assay.data.yolo_labels import BadLabel, boxes_of, read_labels
 
 NAMES = ["rock toe", "slope drain"]
 
@@ -81,3 +82,11 @@ def test_boxes_without_area_and_repetitions_are_dropped_alone_and_said(read):
     lines = ["0 0.5 0.5 0 0.2", "1 0.5 0.5 0.1 0.1", "1 0.5 0.5 0.1 0.1", "0 0.1 0.1 0.3 0.1 0.5 0.1"]
     assert [name for name, _ in read("\n".join(lines), notes)] == ["slope drain"]
     assert [note.split(":")[0] for note in notes] == ["line 1", "line 3", "line 4"]
+
+
+def test_a_name_that_becomes_nothing_is_background_and_an_unknown_one_a_region_to_ignore():
+    notes = []
+    found = [("crack", (0, 0, 9, 9)), ("shadow", (0, 0, 5, 5)), ("person", (1, 1, 2, 2))]
+    boxes = boxes_of(found, {"crack": "crack", "shadow": ""}, notes)
+    assert boxes == (Box("crack", (0, 0, 9, 9), "crack"), Box("", (1, 1, 2, 2), "person", ignore=True))
+    assert notes == ["shadow: background"]

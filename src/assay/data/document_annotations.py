@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.data.items import Box
-from assay.data.yolo_labels import ASPECT, OVERSHOOT
+from assay.data.yolo_labels import ASPECT, OVERSHOOT, XYXY, boxes_of
 from assay.errors import UserError
 
 _SHAPE = "{pdf: {page_1: {page_size: {width, height}, annotations: [{key: {category, bbox}}]}}}"
@@ -98,7 +98,7 @@ def page_boxes(
         raise BadAnnotation(
             f"{annotated.key}: page_size {across:g}x{down:g} has another shape than the page, {width}x{height} px"
         )
-    boxes: list[Box] = []
+    found: list[tuple[str, XYXY]] = []
     for key, annotation in _annotations(page, annotated.key):
         if not isinstance(annotation, dict):
             raise BadAnnotation(f"{key}: no object with category and bbox")
@@ -110,14 +110,12 @@ def page_boxes(
         if x2 <= x1 or y2 <= y1:
             mended.append(f"{key}: dropped, a box without area ({raw})")
             continue
-        xyxy = (x1 * width / across, y1 * height / down, x2 * width / across, y2 * height / down)
-        ignored = raw not in class_map
-        box = Box(label="" if ignored else class_map[raw], xyxy=xyxy, raw=raw, ignore=ignored)
-        if box in boxes:
+        box = (raw, (x1 * width / across, y1 * height / down, x2 * width / across, y2 * height / down))
+        if box in found:
             mended.append(f"{key}: dropped, the same box again ({raw})")
         else:
-            boxes.append(box)
-    return tuple(boxes)
+            found.append(box)
+    return boxes_of(found, class_map, mended)
 
 
 def _number(key: str) -> int:

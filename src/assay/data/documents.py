@@ -23,7 +23,7 @@ from assay.data.document_split import hold_out, hold_out_by_size, read_page_docu
 from assay.data.items import POOL, Bad, Box, Item
 from assay.data.pages import BadPage, Page, page_name, render
 from assay.data.source import data_files
-from assay.data.yolo_labels import BadLabel, read_labels, require_known
+from assay.data.yolo_labels import BadLabel, boxes_of, read_labels, require_known
 from assay.errors import UserError
 
 PDFS, CONTRACTS, PHOTOS, UNMARKED = "pdfs", "signatures_contracts", "qr_photos", "pages_without_marks"
@@ -268,10 +268,7 @@ def _labelled(data: Path, subset: str, names: _Names, rules: _Rules) -> Iterator
         except BadLabel as error:
             yield Bad(picture.source, error.reason)
             continue
-        boxes = tuple(
-            Box(rules.class_map.get(raw, ""), xyxy, raw, ignore=raw not in rules.class_map)
-            for raw, xyxy in found
-        )
+        boxes = boxes_of(found, rules.class_map, notes)
         yield replace(picture, boxes=boxes, notes=tuple(notes))
 
 

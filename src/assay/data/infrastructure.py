@@ -9,9 +9,9 @@ from pathlib import Path
 import yaml
 from PIL import Image, UnidentifiedImageError
 
-from assay.data.items import POOL, Bad, Box, Item, size_problem
+from assay.data.items import POOL, Bad, Item, size_problem
 from assay.data.source import data_files
-from assay.data.yolo_labels import BadLabel, read_labels, require_known
+from assay.data.yolo_labels import BadLabel, boxes_of, read_labels, require_known
 from assay.errors import UserError
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
@@ -141,7 +141,7 @@ def _labelled(
         found = read_labels(label, names, item.width, item.height, notes)
     except BadLabel as error:
         return Bad(item.source, error.reason)
-    boxes = tuple(Box(class_map.get(raw, ""), xyxy, raw, ignore=raw not in class_map) for raw, xyxy in found)
+    boxes = boxes_of(found, class_map, notes)
     return replace(item, boxes=boxes, notes=tuple(notes))
 
 

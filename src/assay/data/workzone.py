@@ -13,8 +13,8 @@ import yaml
 
 from assay.data.clips import SUFFIXES, BadClip, probe
 from assay.data.images import BadImage, read_image
-from assay.data.items import Bad, Box, Item, size_problem
-from assay.data.yolo_labels import BadLabel, read_labels, require_known
+from assay.data.items import Bad, Item, size_problem
+from assay.data.yolo_labels import BadLabel, boxes_of, read_labels, require_known
 from assay.errors import UserError
 from assay.files import atomic_write, sha256_file
 
@@ -75,7 +75,7 @@ def read(
         names = class_names(data / subset)
         require_known(data / subset, names, class_map, ignore)
         for folder in sorted(path for path in (data / subset).iterdir() if path.name in _SPLITS):
-            labelled = _Labelled(data, subset, _SPLITS[folder.name], names, class_map, ignore, max_side)
+            labelled = _Labelled(data, subset, _SPLITS[folder.name], names, class_map, max_side)
             yield from labelled.read(folder)
     yield from _negatives(data, max_side)
 
@@ -114,7 +114,6 @@ class _Labelled:
     split: str
     names: Sequence[str]
     class_map: Mapping[str, str]
-    ignore: Sequence[str]
     max_side: int
 
     def read(self, folder: Path) -> Iterator[Item | Bad]:
@@ -139,14 +138,7 @@ class _Labelled:
             found = read_labels(label, self.names, *size, notes)
         except BadLabel as error:
             return Bad(self._source(path), error.reason)
-        boxes = []
-        for raw, xyxy in found:
-            if raw in self.ignore:
-                boxes.append(Box("", xyxy, raw, ignore=True))
-            elif self.class_map[raw]:
-                boxes.append(Box(self.class_map[raw], xyxy, raw))
-            else:
-                notes.append(f"{raw}: background")
+        boxes = boxes_of(found, self.class_map, notes)
         return Item(
             source=self._source(path),
             name=f"{self.subset}_{path.name}",
@@ -155,7 +147,7 @@ class _Labelled:
             group=f"{self.subset}/{_FRAME.sub('', _COPY.sub('', path.stem))}",
             width=size[0],
             height=size[1],
-            boxes=tuple(boxes),
+            boxes=boxes,
             read=path.read_bytes,
             notes=tuple(notes),
         )

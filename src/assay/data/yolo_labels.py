@@ -1,10 +1,11 @@
 """YOLO label files: boxes and polygons in, pixel boxes out, and a reason for every file that can't be trusted."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from assay.data.items import Box
 from assay.errors import UserError
 
 OVERSHOOT = 0.01  # of a side; what annotation tools round over the edge is clipped, more is a mistake
@@ -87,6 +88,23 @@ def require_known(
             raise UserError(
                 f"{listed_in}: unknown class {name!r}; {hint}prepare.class_map knows {', '.join(class_map)}"
             )
+
+
+def boxes_of(
+    found: Iterable[tuple[str, XYXY]], class_map: Mapping[str, str], notes: list[str]
+) -> tuple[Box, ...]:
+    """The boxes of an image by class: a name that `class_map` does not know is a region to ignore, one that becomes ""
+    is background, which `notes` says.
+    """
+    boxes = []
+    for raw, xyxy in found:
+        if raw not in class_map:
+            boxes.append(Box("", xyxy, raw, ignore=True))
+        elif class_map[raw]:
+            boxes.append(Box(class_map[raw], xyxy, raw))
+        else:
+            notes.append(f"{raw}: background")
+    return tuple(boxes)
 
 
 def _parse(line: str, names: Sequence[str], where: str) -> tuple[str, XYXY]:
