@@ -47,11 +47,11 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
             print("".join(f"{line}\n" for line in said_of(annotated)), end="")
             run.artifact(dataset / REPORT)
         log_counts(run, dataset, counts)
+    if warning := warning_of_groups(counts):
+        print(warning)
     print(
         f"{dataset}/report.html: {counts['images']:.0f} images, {counts['quarantined']:.0f} files quarantined"
     )
-    if warning := warning_of_groups(counts):
-        print(warning)
     return counts
 
 
