@@ -25,7 +25,7 @@ def launcher_arguments(count: str, launcher: str, cluster: str) -> list[str]:
         raise UserError(f"LAUNCHER={launcher}: expected one of {', '.join(LAUNCHERS)}")
     if find_spec(LAUNCHERS[launcher]) is None:
         raise UserError(
-            f"LAUNCHER={launcher}: {LAUNCHERS[launcher]} is not installed; install the extra `assay[{launcher}]`"
+            f"LAUNCHER={launcher}: {LAUNCHERS[launcher]} is not installed; `uv pip install -e '.[{launcher}]'`"
         )
     asked = _asked(launcher, cluster)
     if launcher == "slurm" and asked.get("cluster", "slurm") == "slurm" and not shutil.which("srun"):
