@@ -58,8 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--malformed", type=int, help="send so many malformed uploads instead")
     chosen = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no server stays behind whoever ends this
     if chosen.malformed is not None:
+        if chosen.malformed < 1:
+            parser.error(f"--malformed {chosen.malformed}: expected 1 or more")
         return malformed(chosen.malformed)
     if not chosen.pdf.is_file():
         parser.error(f"--pdf {chosen.pdf}: no such file; `assay data --project documents` makes the sample")
@@ -98,6 +99,7 @@ def malformed(count: int) -> int:
 @contextmanager
 def serving() -> Iterator[tuple[str, subprocess.Popen[bytes], dict[str, Any]]]:
     """A server that is ready: its address, its process, and the columns that say which model it is and on what."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no server stays behind whoever ends this
     port = _free_port()
     command = [sys.executable, "-m", "assay.cli", "serve", "documents", "--port", str(port)]
     defaults = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_SERVICE_")}

@@ -78,6 +78,20 @@ def test_requests_that_nobody_answers_are_counted_and_end(address, monkeypatch):
     assert (stuck["requests"], stuck["other"]) == (2, 2) and stuck["too_many"] >= 2
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--malformed", "0"], "--malformed 0: expected 1 or more"),
+        (["--pdf", "no.pdf"], "--pdf no.pdf: no such file"),
+        (["--pdf", __file__, "--requests", "8"], "--requests 8: expected 50 or more"),
+    ],
+)
+def test_what_can_not_be_measured_is_said_before_a_server_starts(given, said, capsys):
+    with pytest.raises(SystemExit):
+        service.main(given)
+    assert said in capsys.readouterr().err
+
+
 def test_malformed_uploads_are_counted_by_answer(capsys):
     sleeping = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
