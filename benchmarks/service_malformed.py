@@ -3,9 +3,9 @@
 `python -m benchmarks.service --malformed 2000` sends 400 of other bytes first, so that memory before is that of a
 service that has seen such things. A row per status, "none" where no answer came; the other columns are of the whole
 run. unexpected: no answer, or a 5xx other than 503. crashed: the service itself had ended. drawers_killed: processes
-that open files and were killed, or died, of one. Memory is the service's own, and that of all processes that open
-files, before the first and after the last. Writes results/benchmarks/service-malformed-<cpu>-<n>core.csv; the status
-is 1 if anything was unexpected or crashed.
+that open files and died of one, or were killed for it or for a job that was deleted while they drew. Memory is the
+service's own, and that of all processes that open files, before the first and after the last. Writes
+results/benchmarks/service-malformed-<cpu>-<n>core.csv; the status is 1 if anything was unexpected or crashed.
 """
 
 import subprocess
