@@ -90,6 +90,7 @@ def _train(
     cfg: ConditionConfig, manifest: "pd.DataFrame", info: dict[str, Any], backbone: "Backbone", run: Run
 ) -> "TrainedCondition":
     from assay.data.condition import held_out
+    from assay.data.items import POOL
     from assay.training.condition import train_condition
     from pipelines.condition.features import crops_of, image_features
 
@@ -97,7 +98,9 @@ def _train(
     everything, chosen_by = manifest, None
     if train.selection == "best":
         watched = held_out(manifest, train.validation_share, cfg.seed)
-        chosen_by, manifest = manifest[watched], manifest[~watched]
+        drawn_there = (manifest["split"] == POOL) & manifest["group"].isin(manifest.loc[watched, "group"])
+        chosen_by = _as_reviewed(cfg, manifest[watched], info["classes"])
+        manifest = manifest[~watched & ~drawn_there]
     rows = _rows(cfg, manifest, info["classes"], run)
     parts: dict[str, Examples | None] = {"train": None, "val": None}
     if model.unfrozen_blocks == 0:
@@ -150,17 +153,12 @@ def _with_drawn(cfg: ConditionConfig, manifest: "pd.DataFrame") -> "pd.DataFrame
 
 def _rows(cfg: ConditionConfig, manifest: "pd.DataFrame", classes: list[str], run: Run) -> "pd.DataFrame":
     """The rows to train on, reviewed labels applied where the experiment asks for them."""
-    import pandas as pd
-
     from assay.files import read_json
     from assay.training.examples import training_rows
 
-    reviewed, how = None, cfg.train.hard_examples
-    if how.use:
-        folder = Path(cfg.build) / "hard_examples"
-        reviewed = pd.concat([pd.read_csv(folder / name) for name in ("examples.csv", "drawn.csv")])
-        reviewed = reviewed.sort_values("at", kind="stable").drop_duplicates("image", keep="last")
-        miner = read_json(folder / "report.json")["mined_by"]
+    reviewed, how = _reviewed(cfg), cfg.train.hard_examples
+    if reviewed is not None:
+        miner = read_json(Path(cfg.build) / "hard_examples/report.json")["mined_by"]
         run.tag("mined_by", f"{miner['experiment']} ({miner['profile']})")
         run.metric("reviewed", len(reviewed))
     chosen = training_rows(
@@ -173,6 +171,27 @@ def _rows(cfg: ConditionConfig, manifest: "pd.DataFrame", classes: list[str], ru
     )
     told = manifest.drop(columns=["label", "group"])
     return chosen.merge(told, on="image", how="left", validate="many_to_one")
+
+
+def _reviewed(cfg: ConditionConfig) -> "pd.DataFrame | None":
+    """What reviewers said last of each instance (image, label), where the experiment asks for it."""
+    import pandas as pd
+
+    if not cfg.train.hard_examples.use:
+        return None
+    folder = Path(cfg.build) / "hard_examples"
+    said = pd.concat([pd.read_csv(folder / name) for name in ("examples.csv", "drawn.csv")])
+    return said.sort_values("at", kind="stable").drop_duplicates("image", keep="last")
+
+
+def _as_reviewed(cfg: ConditionConfig, rows: "pd.DataFrame", classes: list[str]) -> "pd.DataFrame":
+    """The rows an epoch is chosen by, with reviewed labels as training has them; without those of no class."""
+    from assay.training.examples import answers
+
+    if (reviewed := _reviewed(cfg)) is None:
+        return rows
+    rows = rows.assign(label=answers(rows, reviewed).fillna(rows["label"]))
+    return rows[rows["label"].isin(classes)]
 
 
 def _zero_shot(

@@ -44,9 +44,7 @@ def training_rows(
     ].copy()
     rows["reviewed"] = False
     if reviewed is not None and len(reviewed):
-        answer = reviewed.set_index("image")["label"].reindex(rows["image"])
-        by_pixels = pd.Series(answer.to_numpy(), index=rows["pixels"]).dropna()
-        answer = rows["pixels"].map(by_pixels[~by_pixels.index.duplicated()])
+        answer = answers(rows, reviewed)
         rows["reviewed"] = answer.notna()
         rows["label"] = answer.fillna(rows["label"])
     rows = rows[rows["label"].isin(list(classes)) & ((rows["split"] == "train") | rows["reviewed"])]
@@ -60,6 +58,13 @@ def training_rows(
             raise UserError(f"class {name!r}: {found} training images, at least 2 are needed; {mend}")
     again = [rows[rows["reviewed"]]] * (repeat - 1)
     return pd.concat([rows, *again])[["image", "label", "group"]].reset_index(drop=True)
+
+
+def answers(rows: pd.DataFrame, reviewed: pd.DataFrame) -> pd.Series:
+    """The reviewed label of each row (image, pixels) and of its pixel-identical copies; NaN where there is none."""
+    answer = reviewed.set_index("image")["label"].reindex(rows["image"])
+    by_pixels = pd.Series(answer.to_numpy(), index=rows["pixels"]).dropna()
+    return rows["pixels"].map(by_pixels[~by_pixels.index.duplicated()])
 
 
 def split_off(labels: NDArray[Any], groups: Sequence[str], *, share: float, seed: int) -> NDArray[np.bool_]:
