@@ -308,12 +308,18 @@ def _of_pages(cfg: DetectionConfig) -> "Further | None":
 
 def _conditions(cfg: DetectionConfig) -> "Further | None":
     """The further reason of the inspection: stage 2, an export, is unsure; where the configuration asks for it."""
-    from assay.export.condition_predictor import ConditionPredictor
-    from assay.inspection.stages import unsure
+    from assay.inspection.stages import judge_of, unsure
+    from pipelines.detection.scoring import fixed_thresholds
 
     how = cfg.mine
     assert how.of == "images"  # noqa: S101 - for mypy
     if how.conditions is None:
         return None
-    judge = ConditionPredictor.load(Path(how.conditions))
-    return partial(unsure, judge, classes=cfg.project.classes, below=how.unsure_condition)
+    judge = judge_of(Path(how.conditions), cfg.project.classes, cfg.baseline.experiment)
+    return partial(
+        unsure,
+        judge,
+        classes=cfg.project.classes,
+        thresholds=fixed_thresholds(cfg),
+        below=how.unsure_condition,
+    )

@@ -62,13 +62,17 @@ def thresholds(cfg: DetectionConfig, predictions: "BoxPredictions", model: str) 
     images, frozen for test: numbers on val are then flattered, those on test are not. A class of which nothing is
     found there keeps the configured one.
     """
-    how = cfg.evaluate.inference
-    fixed = {name: how.class_confidence.get(name, how.confidence) for name in cfg.project.classes}
-    if how.thresholds == "fixed":
-        return fixed
+    if cfg.evaluate.inference.thresholds == "fixed":
+        return fixed_thresholds(cfg)
     from assay.evaluation.detection import best_thresholds
 
-    return best_thresholds(predictions, model, split="val", otherwise=fixed)
+    return best_thresholds(predictions, model, split="val", otherwise=fixed_thresholds(cfg))
+
+
+def fixed_thresholds(cfg: DetectionConfig) -> dict[str, float]:
+    """The confidence that the configuration gives each class."""
+    how = cfg.evaluate.inference
+    return {name: how.class_confidence.get(name, how.confidence) for name in cfg.project.classes}
 
 
 def splits_of(predictions: "BoxPredictions") -> list[str]:

@@ -18,7 +18,7 @@ def folder(tmp_path):
 def test_names_below_folders_and_twins(folder, tmp_path):
     twin = tmp_path / "a.pdf"
     twin.write_bytes(b"")
-    assert list(sources_of([folder / "a.pdf", twin, folder / "below"])) == ["a.pdf", "a.pdf-2", "b.png"]
+    assert list(sources_of([folder / "a.pdf", twin, folder / "below"])) == ["a.pdf", "a-2.pdf", "b.png"]
 
 
 @pytest.mark.parametrize(

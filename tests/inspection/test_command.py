@@ -43,16 +43,16 @@ def test_a_folder_of_photos(run, tmp_path):
     objects = rows(out / "objects.csv")
     assert [row["image"] for row in objects] == ["a.png", "a.png", "berm__b.jpg", "berm__b.jpg"]
     assert objects[1]["p_conditional"] == "1.0" and objects[1]["x1"] == "60.0"
-    assert sorted(path.name for path in (out / "drawn").iterdir()) == ["a.png.jpg", "berm__b.jpg"]
+    assert sorted(path.name for path in (out / "drawn").iterdir()) == ["a.png.jpg", "berm__b.jpg.jpg"]
     with Image.open(out / "drawn/a.png.jpg") as drawn:
         assert drawn.size == (100, 60) and np.asarray(drawn)[40, 25].tolist() != [255, 255, 255]
 
 
 def test_a_photo_is_never_replaced_by_its_drawn_picture(run, tmp_path):
-    source = save(tmp_path / "out/drawn/a.jpg", photo())
+    source = save(tmp_path / "out/drawn/a.jpg.jpg", photo())
     before = source.read_bytes()
-    status, _, complained, _ = run(source)
-    assert status == 2 and "a.jpg: would be replaced by its result" in complained
+    status, _, complained, _ = run(source, save(tmp_path / "a.jpg", photo()))
+    assert status == 2 and "a.jpg.jpg: would be replaced by its result" in complained
     assert source.read_bytes() == before
 
 
@@ -84,6 +84,28 @@ def test_bad_photos_are_one_line_each_and_the_rest_goes_on(run, tmp_path):
         "objects": "",
         "problem": "empty file",
     }
+
+
+def test_no_two_photos_are_drawn_as_one(run, tmp_path):
+    for name in ("a.png", "a.png.jpg", "ok.jpg", "below/ok.jpg"):
+        save(tmp_path / "in" / name, photo())
+    folder = tmp_path / "in"
+    *_, out = run(folder / "a.png", folder / "a.png.jpg", folder / "ok.jpg", folder / "below/ok.jpg")
+    names = [row["image"] for row in rows(out / "images.csv")]
+    assert names == ["a.png", "a.png.jpg", "ok.jpg", "ok-2.jpg"]
+    assert sorted(path.name for path in (out / "drawn").iterdir()) == sorted(f"{name}.jpg" for name in names)
+
+
+def test_a_picture_that_cannot_be_written_costs_no_result(run, tmp_path):
+    save(tmp_path / "in/a.png", photo())
+    save(tmp_path / "in/b.png", photo())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/drawn").write_text("a file where the folder should be")
+    status, _, complained, out = run(tmp_path / "in")
+    assert status == 2 and "pictures can't be written" in complained and "--no-pictures" in complained
+    assert len(complained.strip().splitlines()) == 1
+    assert [row["status"] for row in rows(out / "images.csv")] == ["done", "done"]
+    assert len(rows(out / "objects.csv")) == 4
 
 
 def test_a_photo_without_objects_is_no_failure(run, tmp_path):

@@ -1,5 +1,7 @@
 """One photo through both stages."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from assay.data.condition_features import GEOMETRIC, RECOMPUTED
 from assay.data.conditions_table import FEATURES
 from assay.errors import UserError
 from assay.inspection import stages
-from assay.inspection.stages import Inspector, UnusablePhoto, inspect_photo, places, unsure
+from assay.inspection.stages import Inspector, UnusablePhoto, inspect_photo, judge_of, places, unsure
 from tests.inspection.conftest import CLASSES, Boxes, Bright, photo, save
 
 LEFT = ("rock_toe", 0.9, 10, 10, 40, 40)
@@ -102,7 +104,7 @@ def test_a_folder_without_an_export_is_named(tmp_path):
 
 def test_an_unsure_condition_is_a_reason_to_look_at_a_photo():
     found = next(Boxes(LEFT, RIGHT).predict([photo()], confidence=0, nms_iou=1, max_boxes=9))
-    ask = {"classes": CLASSES, "below": 0.75}
+    ask = {"classes": CLASSES, "thresholds": dict.fromkeys(CLASSES, 0.25), "below": 0.75}
     assert unsure(Bright(), photo(), found, **ask) is None
     grey = photo() // 2 + 80  # 207 and 80 of 255
     reason, surprise, label = unsure(Bright(), grey, found, **ask)
@@ -111,3 +113,21 @@ def test_an_unsure_condition_is_a_reason_to_look_at_a_photo():
     )
     assert unsure(Bright(), grey, found, **ask | {"below": 0.6}) is None
     assert unsure(Bright(), grey, found[found.confidence > 0.95], **ask) is None
+    higher = {**ask["thresholds"], "slope_drain": 0.99}  # a box that is not shown is not judged
+    assert (unsure(Bright(), grey, found, **ask | {"thresholds": higher}) or ("", 0, ""))[2] != "slope_drain"
+
+
+def test_what_judges_candidates_is_checked_as_the_inspections_second_stage(monkeypatch, tmp_path):
+    from assay.export.condition_predictor import ConditionPredictor
+
+    def opened(metadata):
+        monkeypatch.setattr(
+            ConditionPredictor, "load", classmethod(lambda *_, **__: SimpleNamespace(metadata=metadata))
+        )
+
+    opened({"task": "detection", "classes": list(CLASSES)})
+    with pytest.raises(UserError, match="export of task detection, expected condition"):
+        judge_of(tmp_path, CLASSES, "yolo11s_best")
+    opened({"task": "condition", "object_types": ["rock_toe"]})
+    with pytest.raises(UserError, match=r"knows no slope_drain, .*which yolo11s_best finds"):
+        judge_of(tmp_path, CLASSES, "yolo11s_best")

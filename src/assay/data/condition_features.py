@@ -26,7 +26,7 @@ GEOMETRIC = (
 RECOMPUTED = tuple(f"recomputed_{name}" for name in RELATIONAL)  # the same nine, from boxes that are known
 MISSED = 0.5  # the detector confidence of conditions.csv where the authors' detector had not found the object
 SAME = 1e-5  # two values of a feature differ beyond this; boxes in conditions.csv have six decimals
-_NEAR = 0.2  # of the photo's diagonal: a slope drain is near (document 001's code)
+_NEAR = 0.2  # in shares, over sqrt(2): a slope drain is near (document 001's code)
 _NO_DRAIN = 1.0  # the distance where the photo has no slope drain
 _WIDEST = (
     10.0  # boxes cut off by the photo's edge are up to 600 times as wide as high: no more than 10 counts
@@ -56,9 +56,10 @@ def geometric(
 ) -> dict[str, NDArray[np.float64]]:
     """The document's nine features of N boxes.
 
-    The document names them without formulas. Here distances are Euclidean between centres, over the photo's
-    diagonal; aspect ratio is width over height in pixels, at most 10; relative position is the share of the same
-    photo's other boxes whose centre lies above, 0.5 where there is no other.
+    The document names them without formulas. Here places and sizes are shares of the photo's sides. The distance to the
+    centre is taken between those shares, over sqrt(2), so that a corner is 0.5 away whatever the photo's shape; aspect
+    ratio is width over height in pixels, at most 10; relative position is the share of the same photo's other boxes whose
+    centre lies above, 0.5 where there is no other.
 
     Args:
         boxes: (N, 4) x1, y1, x2, y2 as shares of the photo.
@@ -93,10 +94,10 @@ def relational(
 ) -> dict[str, NDArray[np.float64]]:
     """The authors' nine features of N boxes, in their order, computed from the boxes given.
 
-    Found out from conditions.csv: distances are Euclidean between centres over the photo's diagonal, 1 without a slope
-    drain; above and below compare centres; an overlap is the highest IoU with a listed box of the type, and a listed
-    box overlaps itself (1). `listed` are the boxes that others are compared with: the detector's. Of the rows of
-    conditions.csv those it missed (confidence `MISSED`) were not among them.
+    Found out from conditions.csv: distances between centres are taken in shares of the photo's sides, over sqrt(2), 1
+    without a slope drain; above and below compare centres; an overlap is the highest IoU with a listed box of the type,
+    and a listed box overlaps itself (1). `listed` are the boxes that others are compared with: the detector's. Of the
+    rows of conditions.csv those it missed (confidence `MISSED`) were not among them.
 
     Args:
         boxes: (N, 4) x1, y1, x2, y2 as shares of the photo.

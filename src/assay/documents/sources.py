@@ -1,7 +1,7 @@
 """Which files a command reads and what each is called, and that no result takes the place of something else."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from assay.errors import UserError
@@ -18,8 +18,8 @@ def sources_of(
     """Name -> file, for files and for everything with one of `suffixes` below folders, in order.
 
     A file's name is its own, or its path below the folder that was given, with "/" as "__"; where two would be alike the
-    second gets "-2", and of a name that is too long to be a file's the end becomes a hash. What lies in `output` is a
-    result, not a source.
+    second gets "-2", see `free_name`, and of a name that is too long to be a file's the end becomes a hash. What lies in
+    `output` is a result, not a source.
 
     Raises UserError for a path that is not there, a folder without such files, another kind of file.
     """
@@ -45,13 +45,17 @@ def sources_of(
         else:
             named = [(path.name, path)]
         for wanted, file in named:
-            name = unique = _writable(wanted)
-            number = 1
-            while unique in found:
-                number += 1
-                unique = f"{name}-{number}"
-            found[unique] = file
+            found[free_name(_writable(wanted), found)] = file
     return found
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """`name`, or where that is taken a.png as a-2.png, a-3.png and so on."""
+    free, number = name, 1
+    while free in taken:
+        number += 1
+        free = f"{Path(name).stem}-{number}{Path(name).suffix}"
+    return free
 
 
 def keep_sources(sources: Iterable[Path], targets: Iterable[Path]) -> None:

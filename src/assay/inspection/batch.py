@@ -35,7 +35,8 @@ def inspect_all(
     """Inspect every photo (name -> file); one is in memory at a time.
 
     Writes below `output`: inspection.json (all that is returned), objects.csv (a row per object), images.csv (a row per
-    photo) and drawn/ (see `drawn_name`). A photo that can't be inspected is a line in images.csv, and the others go on.
+    photo) and drawn/ (see `drawn_name`). A photo that can't be inspected is a line in images.csv, and the others go on;
+    so do they, without pictures, where a picture can't be written: what was found is written before that is said.
 
     Returns:
         {"models", "thresholds", "images": [{"image", "status", …}], "counts"}; status is done or failed, and a failed
@@ -50,12 +51,16 @@ def inspect_all(
     check_writable(output, "--output")
     keep_sources(sources.values(), [output / "drawn" / drawn_name(name) for name in sources])
     images: list[dict[str, Any]] = []
+    unwritten: OSError | None = None
     for name, path in track(sources.items(), "inspecting", len(sources)):
         found, drawn = inspect_one(name, partial(read_image, path), inspector, confidence, picture=pictures)
         images.append(found)
-        if drawn is not None:
-            with atomic_write(output / "drawn" / drawn_name(name)) as temporary:
-                temporary.write_bytes(drawn)
+        if drawn is not None and unwritten is None:
+            try:
+                with atomic_write(output / "drawn" / drawn_name(name)) as temporary:
+                    temporary.write_bytes(drawn)
+            except OSError as error:
+                unwritten = error
     report = report_of(images, inspector, confidence)
     try:
         write_json(output / "inspection.json", report)
@@ -67,6 +72,11 @@ def inspect_all(
                 temporary.write_bytes(text.encode())
     except OSError as error:
         raise UserError(f"{output}: can't be written to ({error.strerror}); name another --output") from error
+    if unwritten is not None:
+        raise UserError(
+            f"{output}/drawn: pictures can't be written ({unwritten.strerror}), the tables beside it are whole; name "
+            "another --output, or take --no-pictures"
+        )
     return report
 
 
@@ -112,8 +122,8 @@ def objects_csv(images: Sequence[Mapping[str, Any]], conditions: Sequence[str]) 
 
 
 def drawn_name(name: str) -> str:
-    """The file of a photo's drawn picture, a JPEG: a.jpg stays, a.png becomes a.png.jpg, so that no two are one."""
-    return name if name.lower().endswith((".jpg", ".jpeg")) else f"{name}.jpg"
+    """The file of a photo's drawn picture, a JPEG: its name and .jpg, a.jpg's too, so that no two are one."""
+    return f"{name}.jpg"
 
 
 def counts_of(images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from assay.data.images import decode
+from assay.documents.sources import free_name
 from assay.errors import UserError
 from assay.inspection.batch import (
     SUFFIXES,
@@ -92,11 +93,7 @@ def _photos() -> dict[str, bytes]:
         *((one.name, one.getvalue()) for one in given),
         *((name.replace("/", "__"), _content(PHOTOS / name)) for name in picked),
     ]:
-        free, number = name, 1
-        while free in found:
-            number += 1
-            free = f"{Path(name).stem}-{number}{Path(name).suffix}"
-        found[free] = content
+        found[free_name(name, found)] = content
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from assay.data.condition_features import geometric, relational
 from assay.data.images import Pixels
 from assay.data.items import size_problem
 from assay.errors import UserError
+
+if TYPE_CHECKING:
+    from assay.export.condition_predictor import ConditionPredictor
 
 DETECTOR = Path("build/infrastructure/export")
 CONDITIONS = Path("build/conditions/export")
@@ -74,25 +77,11 @@ class Inspector:
         Raises:
             UserError: a file is missing or damaged, one is the other's kind, or stage 2 does not know a class of stage 1.
         """
-        from assay.export.condition_predictor import ConditionPredictor
         from assay.export.detection import DetectorPredictor
 
         first = DetectorPredictor.load(detector, threads=threads)
-        second = ConditionPredictor.load(conditions, threads=threads)
-        for folder, metadata, task in (
-            (detector, first.metadata, "detection"),
-            (conditions, second.metadata, "condition"),
-        ):
-            if metadata.get("task") != task:
-                raise UserError(
-                    f"{folder}: an export of task {metadata.get('task')}, expected {task}; "
-                    "--detector and --conditions name one folder each"
-                )
-        unknown = [name for name in first.classes if name not in second.metadata["object_types"]]
-        if unknown:
-            raise UserError(
-                f"{conditions}: knows no {', '.join(unknown)}, which {detector} finds; take exports of one inspection"
-            )
+        _require_task(detector, first.metadata, "detection")
+        second = judge_of(conditions, first.classes, str(detector), threads=threads)
         named = ("experiment", "architecture", "classes", "image_size", "source")
         about = {
             stage: {key: metadata.get(key) for key in named}
@@ -157,6 +146,33 @@ class Inspector:
         }
 
 
+def judge_of(
+    folder: Path, classes: Sequence[str], finder: str, *, threads: int | None = None
+) -> "ConditionPredictor":
+    """Open stage 2, which must know every class that `finder`, a detector, finds.
+
+    Raises:
+        UserError: a file is missing or damaged, it is another kind of export, or it does not know a class.
+    """
+    from assay.export.condition_predictor import ConditionPredictor
+
+    judge = ConditionPredictor.load(folder, threads=threads)
+    _require_task(folder, judge.metadata, "condition")
+    unknown = [name for name in classes if name not in judge.metadata["object_types"]]
+    if unknown:
+        raise UserError(
+            f"{folder}: knows no {', '.join(unknown)}, which {finder} finds; take exports of one inspection"
+        )
+    return judge
+
+
+def _require_task(folder: Path, metadata: Mapping[str, Any], task: str) -> None:
+    if metadata.get("task") != task:
+        raise UserError(
+            f"{folder}: an export of task {metadata.get('task')}, expected {task}; each stage has an export of its own"
+        )
+
+
 def judged(
     conditions: Judging,
     picture: Pixels,
@@ -194,21 +210,29 @@ def judged(
 
 
 def unsure(
-    conditions: Judging, picture: Pixels, found: Any, *, classes: Sequence[str], below: float
+    conditions: Judging,
+    picture: Pixels,
+    found: Any,
+    *,
+    classes: Sequence[str],
+    thresholds: Mapping[str, float],
+    below: float,
 ) -> tuple[str, float, str] | None:
     """A reason to look at a photo, for `assay.mining.images.rank_images`: an object whose condition is unsure.
 
     Args:
         conditions: stage 2.
         picture: uint8 (H, W, 3) RGB.
-        found: the detector's detections in it; those at `SHOWN` are judged.
+        found: the detector's detections in it.
         classes: the detector's.
+        thresholds: by class; detections from there on are judged.
         below: the probability, 0 to 1, under which the most likely condition is unsure.
 
     Returns:
         "unsure_condition", 1 - the least sure object's probability, its class; None where all are sure.
     """
-    shown = np.flatnonzero(found.confidence >= SHOWN)
+    least_of = np.array([thresholds[name] for name in classes])
+    shown = np.flatnonzero(found.confidence >= least_of[found.class_id.astype(int)])
     kinds, scores = [classes[found.class_id[k]] for k in shown], found.confidence[shown].astype(np.float64)
     objects = judged(conditions, picture, found.xyxy[shown].astype(np.float64), kinds, scores)
     least = min(objects, key=lambda one: float(one["condition_confidence"]), default=None)
