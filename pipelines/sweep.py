@@ -34,13 +34,13 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"{' '.join(arguments)}: expected sweep=<name>")
     if not resolved.is_file():
         raise UserError(f"{resolved}: no such file; `make sweep EXP={name}` writes it")
+    launcher = launcher_arguments(*(os.environ.get(f"ASSAY_{key}", other) for key, other in DEFAULTS.items()))
     jobs = lay_out(name, yaml.safe_load(resolved.read_text("utf-8")))
-    asked = (os.environ.get(f"ASSAY_{key}", other) for key, other in DEFAULTS.items())
     command = [
         *(sys.executable, "-m", "pipelines.job", "-m"),
         f"folder={','.join(str(job.folder) for job in jobs)}",
         f"hydra.sweep.dir=runs/sweeps/{name}/logs",
-        *launcher_arguments(*asked),
+        *launcher,
     ]
     with subprocess.Popen(command) as multirun:
         watch(jobs, multirun)  # its exit code adds nothing: a job that did not run is "waiting" in the table
