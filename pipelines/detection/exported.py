@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What evaluate stored of the model. images: of the test split, else of validation, which chose the epoch."""
+    """What evaluate stored of the model.
+
+    images: of the test split, or where no object is annotated there of validation, which chose the epoch.
+    """
 
     thresholds: dict[str, float]
     boxes: "BoxPredictions"
@@ -43,7 +46,10 @@ def evaluated(cfg: DetectionConfig) -> Evaluated:
     for path, made_by in ((chosen, told["model"]), (found, boxes.models["model"]["hash"])):
         if made_by != model:
             raise UserError(f"{path}: of model {made_by[:12]}, not of {build}/model ({model[:12]}); {again}")
-    return Evaluated(told["thresholds"], boxes, boxes.split(splits_of(boxes)[-1])["image"].tolist())
+    marked = set(boxes.truth.loc[~boxes.truth["ignore"].astype(bool), "image"])
+    splits = [boxes.split(split)["image"].tolist() for split in splits_of(boxes)]
+    judged = next((images for images in reversed(splits) if marked & {*images}), splits[0])
+    return Evaluated(told["thresholds"], boxes, judged)
 
 
 def map50_drop(cfg: DetectionConfig, stored: Evaluated, predictor: "DetectorPredictor") -> dict[str, Any]:

@@ -33,11 +33,11 @@ def build(tmp_path, monkeypatch):
     told = {"experiment": cfg.experiment.id, "profile": cfg.profile.name, "seed": cfg.seed}
     write_json(folder / "model/model.json", {"id": OURS, **told})
 
-    def evaluate(*, thresholds=OURS, predictions=OURS, splits=("val", "test"), data=content):
+    def evaluate(*, thresholds=OURS, predictions=OURS, splits=("val", "test"), data=content, marked="vt"):
         images = [(f"{split[0]}.png", split, "", False, 100, 100) for split in splits]
         boxes = stored(
             [("model", name, "rock_toe", *FIVE, 0.9) for name, *_ in images],
-            [(name, "rock_toe", *FIVE, False) for name, *_ in images],
+            [(name, "rock_toe", *FIVE, False) for name, *_ in images if name[0] in marked],
             images,
             classes=cfg.project.classes,
         )
@@ -96,3 +96,7 @@ def test_the_metric_is_compared_on_test_images_where_there_are_some(build, split
         "map50_drop": drop,
         "map50_images": 1,
     }
+
+
+def test_a_test_split_without_an_object_has_no_map50_so_validation_is_taken(build):
+    assert evaluated(build(marked="v")).images == ["v.png"]
