@@ -169,7 +169,8 @@ def gather(sweep: str, jobs: Sequence[Job]) -> int:
     from pipelines.configure import sweep_request
     from pipelines.presenting import say, table_of_jobs, write_pages
 
-    table, requested = table_of_jobs(jobs), sweep_request(sweep)["requested"]
+    requested = sweep_request(sweep)["requested"]
+    table = table_of_jobs(jobs, requested)
     good = [job for job in jobs if job.status()["status"] == "ok"]
     first = (good or jobs)[0].cfg
     tags = {"stage": "sweep", "sweep": sweep, "profile": first.profile.name}

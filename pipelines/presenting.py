@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from pipelines.gathering import Job
 
 
-def table_of_jobs(jobs: "Sequence[Job]") -> "pd.DataFrame":
-    """One row per job: what it was, how it ended, its metrics, and whether the published number compares."""
+def table_of_jobs(jobs: "Sequence[Job]", requested: Sequence[str] = ()) -> "pd.DataFrame":
+    """One row per job: what it was, how it ended, its metrics, and whether the published number compares.
+
+    requested: what the sweep was asked to change of every job.
+    """
     import pandas as pd
 
-    return pd.DataFrame([_row(job) for job in jobs])
+    return pd.DataFrame([_row(job, requested) for job in jobs])
 
 
 def variant(job: "Job") -> str:
@@ -25,7 +28,9 @@ def variant(job: "Job") -> str:
     return job.name.rpartition(" seed ")[0]
 
 
-def _row(job: "Job") -> dict[str, Any]:
+def _row(job: "Job", requested: Sequence[str]) -> dict[str, Any]:
+    from assay.config.compose import same_as
+
     status, cfg = job.status(), job.cfg
     row = {
         "job": job.name,
@@ -43,7 +48,8 @@ def _row(job: "Job") -> dict[str, Any]:
         }
         ended = "refused" if status["status"] == "refused" else "failed"
         return row | {"status": ended, "error": status.get("error") or unsaid[status["status"]]}
-    return row | status["metrics"] | _published(cfg, status["metrics"])
+    twin = {"same_as": same} if (same := same_as(cfg, requested=requested)) else {}
+    return row | twin | status["metrics"] | _published(cfg, status["metrics"])
 
 
 def _published(cfg: Any, metrics: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assay.config import compose, expand_sweep, load_resolved, render
-from assay.config.compose import CONF, ROOT, _hydra, names, read_yaml
+from assay.config.compose import CONF, ROOT, _hydra, names, read_yaml, same_as
 from assay.errors import ConfigError
 from pipelines.tasks import is_done
 
@@ -213,6 +213,24 @@ def test_what_a_sweep_is_asked_to_change_is_recorded(
 def test_the_variants_of_a_sweep_are_no_scaling() -> None:
     for _, cfg in expand_sweep("documents_ablation", profile="full"):
         assert cfg.profile.scaled == {}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "profile", "twin"),
+    [
+        ("yolo11s_1280", "cpu", "yolo11s_epoch6"),  # both at 320 px
+        ("yolo11s_1280", "full", ""),
+        ("yolo11s_tta", "cpu", ""),
+    ],
+)
+def test_an_experiment_that_its_profile_makes_another_is_named(
+    experiment: str, profile: str, twin: str
+) -> None:
+    cfg = compose(["project=infrastructure", f"experiment={experiment}", f"profile={profile}", "seed=3"])
+    assert same_as(cfg) == twin
+    requested = ["train.epochs=2"]
+    cfg = compose(["project=infrastructure", "experiment=yolo11s_1280", "profile=cpu"], requested=requested)
+    assert same_as(cfg, requested=requested) == "yolo11s_epoch6" and same_as(cfg) == ""
 
 
 def test_a_patch_of_14_pixels_survives_scaling() -> None:

@@ -104,7 +104,10 @@ def test_the_sample_keeps_to_the_definitions(tmp_path):
     assert differences(moved)[0]["lower"] == len(table)
 
 
-@pytest.mark.skipif(not (ORIGINAL / "merged_375/test").is_dir(), reason="the originals are not in data/")
+@pytest.mark.skipif(
+    not (ORIGINAL / "merged_375/test").is_dir(),
+    reason="the originals are not in data/; `make data SOURCE=original PROJECT=infrastructure` fetches them",
+)  # their licence and size keep them out of the repository
 def test_the_originals_agree_where_every_box_is_known():
     table = again(pd.read_csv(ORIGINAL / "conditions.csv"))
     assert len(table) == 1257 and missed(table).sum() == 169

@@ -69,6 +69,7 @@ def test_a_collapse_is_named_wherever_a_number_of_it_is_shown():
 
 def test_a_majority_share_is_recognised_measured_and_published():
     assert ending(row(accuracy=660 / 1226)) == "clean: the share of the majority class (660 of 1226)"
+    assert ending(row(same_as="b")).endswith("; the same as b in this profile")
     said = published_text(row(published=0.5383, comparable="no: random weights"))
     assert (
         said

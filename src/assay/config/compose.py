@@ -138,6 +138,42 @@ def expand_sweep(
     return jobs
 
 
+def same_as(cfg: Any, *, requested: Sequence[str] = (), conf: Path = CONF) -> str:
+    """Another experiment of the project that the profile, or what a sweep requested, made the same as this one.
+
+    yolo11s_1280 at a profile's 320 px is yolo11s_epoch6: what it asks is taken away. "" where there is none.
+    """
+    if not cfg.profile.scaled:
+        return ""
+    for name in names(f"experiment/{cfg.project.name}", conf):
+        other = _other(cfg.project.name, name, cfg.profile.name, tuple(requested), conf)
+        if other and other["experiment"]["id"] != cfg.experiment.id and _asked(other) == _asked(_dumped(cfg)):
+            return str(other["experiment"]["id"])
+    return ""
+
+
+@cache
+def _other(
+    project: str, experiment: str, profile: str, requested: tuple[str, ...], conf: Path
+) -> dict[str, Any] | None:
+    chosen = [f"project={project}", f"experiment={experiment}", f"profile={profile}"]
+    try:
+        return _dumped(compose(chosen, requested=requested, conf=conf))
+    except ConfigError:  # of another task, which has no such key
+        return None
+
+
+def _dumped(cfg: Any) -> dict[str, Any]:
+    return dict(cfg.model_dump(mode="json"))
+
+
+def _asked(dumped: dict[str, Any]) -> dict[str, Any]:
+    """What is trained and how it is asked, without names, and whatever seed."""
+    return {
+        key: part for key, part in dumped.items() if key not in ("experiment", "profile", "seed", "baseline")
+    }
+
+
 def read_sweep(name: str, conf: Path = CONF) -> Sweep:
     """Read conf/sweep/<name>.yaml."""
     check_name("sweep", name, conf)

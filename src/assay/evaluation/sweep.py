@@ -34,7 +34,10 @@ def rows_of(table: "pd.DataFrame") -> list[dict[str, Any]]:
 
 
 def ending(row: Row) -> str:
-    """How a job ended: ok, failed and why, COLLAPSED and how, or an accuracy that takes no picture."""
+    """How a job ended: ok, failed and why, COLLAPSED and how, or an accuracy that takes no picture.
+
+    And whether its profile made it the same as another experiment, so that its own question is not answered.
+    """
     if row["status"] != "ok":
         return f"{row['status']}: {row['error']}"
     if row.get("collapsed"):
@@ -47,9 +50,10 @@ def ending(row: Row) -> str:
         if name in row and "majority_share" in row
         if equals_share(row[name], majority, row["n"])
     ]
-    return (
+    said = (
         f"{' and '.join(same)}: the share of the majority class ({majority} of {row['n']})" if same else "ok"
     )
+    return f"{said}; the same as {row['same_as']} in this profile" if "same_as" in row else said
 
 
 def named(row: Row) -> str:
