@@ -77,8 +77,8 @@ def test_exports_that_do_not_belong_together_are_refused(monkeypatch, tmp_path):
     from assay.export.detection import DetectorPredictor
 
     boxes, bright = Boxes(LEFT), Bright()
-    monkeypatch.setattr(DetectorPredictor, "load", lambda folder, threads: boxes)
-    monkeypatch.setattr(ConditionPredictor, "load", lambda folder, threads: bright)
+    monkeypatch.setattr(DetectorPredictor, "load", lambda folder, runtime, threads: boxes)
+    monkeypatch.setattr(ConditionPredictor, "load", lambda folder, runtime, threads: bright)
     boxes.metadata["task"], bright.metadata["task"] = "detection", "detection"
     with pytest.raises(UserError, match="export of task detection, expected condition"):
         Inspector.load(tmp_path / "a", tmp_path / "b")
@@ -100,6 +100,10 @@ def test_one_call_from_a_file_to_conditions(monkeypatch, inspector, tmp_path):
 def test_a_folder_without_an_export_is_named(tmp_path):
     with pytest.raises(UserError, match="run the export stage"):
         Inspector.load(tmp_path, tmp_path)
+    with pytest.raises(UserError, match=r"openvino.model\.xml: not found"):  # what was not exported is named
+        Inspector.load(tmp_path, tmp_path, runtime="openvino_fp32")
+    with pytest.raises(UserError, match="--runtime tflite: expected one of onnx, openvino_fp32"):
+        Inspector.load(tmp_path, tmp_path, runtime="tflite")
 
 
 def test_an_unsure_condition_is_a_reason_to_look_at_a_photo():

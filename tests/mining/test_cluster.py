@@ -46,7 +46,7 @@ def test_two_workers_leave_what_one_process_leaves(project, boxes):
 def test_without_ray_one_line_names_the_extra(project, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
-        pytest.raises(UserError, match=r"assay\[ray\]"),
+        pytest.raises(UserError, match=r"\.\[ray\]"),
         on_ray(lambda: None, project.data, project.work, project.settings, model_id="m"),
     ):
         pass

@@ -28,6 +28,9 @@ def inspect(
             help="class=confidence from which its boxes count, e.g. toe_drain=0.15. May be repeated.",
         ),
     ] = [],  # noqa: B006  typer reads it, nothing changes it
+    runtime: Annotated[
+        str, typer.Option(help="Runs both exports: onnx, openvino_fp32 …; each that export.runtimes wrote.")
+    ] = "onnx",
     pictures: Annotated[bool, typer.Option(help="Draw boxes, coloured by condition.")] = True,
 ) -> None:
     """Find objects and say in what condition they are: inspection.json, objects.csv, images.csv, drawn/.
@@ -42,7 +45,11 @@ def inspect(
     from assay.registry.catalog import Catalog
 
     sources, catalog = sources_of(source, output, suffixes=SUFFIXES), Catalog()
-    inspector = Inspector.load(export_of(detector, catalog), export_of(conditions, catalog))
+    inspector = Inspector.load(
+        export_of(detector, catalog),
+        export_of(conditions, catalog),
+        runtime=runtime,  # type: ignore[arg-type]  # checked there
+    )
     report = inspect_all(sources, output, inspector, confidence=asked, pictures=pictures)
     counts = report["counts"]
     print(

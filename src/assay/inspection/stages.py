@@ -17,6 +17,7 @@ from assay.errors import UserError
 
 if TYPE_CHECKING:
     from assay.export.condition_predictor import ConditionPredictor
+    from assay.export.runtimes import Runtime
 
 DETECTOR = Path("build/infrastructure/export")
 CONDITIONS = Path("build/conditions/export")
@@ -70,18 +71,27 @@ class Inspector:
 
     @classmethod
     def load(
-        cls, detector: Path = DETECTOR, conditions: Path = CONDITIONS, *, threads: int | None = None
+        cls,
+        detector: Path = DETECTOR,
+        conditions: Path = CONDITIONS,
+        *,
+        runtime: "Runtime" = "onnx",
+        threads: int | None = None,
     ) -> "Inspector":
-        """Open both exports; threads: CPU threads of one answer, None = all cores.
+        """Open both exports in one runtime; threads: CPU threads of one answer, None = all cores.
 
         Raises:
-            UserError: a file is missing or damaged, one is the other's kind, or stage 2 does not know a class of stage 1.
+            UserError: there is no such runtime, a file is missing or damaged, one is the other's kind, or stage 2 does
+                not know a class of stage 1.
         """
         from assay.export.detection import DetectorPredictor
+        from assay.export.runtimes import FILES
 
-        first = DetectorPredictor.load(detector, threads=threads)
+        if runtime not in FILES:
+            raise UserError(f"--runtime {runtime}: expected one of {', '.join(FILES)}")
+        first = DetectorPredictor.load(detector, runtime, threads=threads)
         _require_task(detector, first.metadata, "detection")
-        second = judge_of(conditions, first.classes, str(detector), threads=threads)
+        second = judge_of(conditions, first.classes, str(detector), runtime=runtime, threads=threads)
         named = ("experiment", "architecture", "classes", "image_size", "source")
         about = {
             stage: {key: metadata.get(key) for key in named}
@@ -147,7 +157,12 @@ class Inspector:
 
 
 def judge_of(
-    folder: Path, classes: Sequence[str], finder: str, *, threads: int | None = None
+    folder: Path,
+    classes: Sequence[str],
+    finder: str,
+    *,
+    runtime: "Runtime" = "onnx",
+    threads: int | None = None,
 ) -> "ConditionPredictor":
     """Open stage 2, which must know every class that `finder`, a detector, finds.
 
@@ -156,7 +171,7 @@ def judge_of(
     """
     from assay.export.condition_predictor import ConditionPredictor
 
-    judge = ConditionPredictor.load(folder, threads=threads)
+    judge = ConditionPredictor.load(folder, runtime, threads=threads)
     _require_task(folder, judge.metadata, "condition")
     unknown = [name for name in classes if name not in judge.metadata["object_types"]]
     if unknown:
