@@ -52,7 +52,12 @@ def baseline_as_experiment(cfg: Any) -> Any:
         update={"id": cfg.baseline.experiment, "title": cfg.baseline.experiment, "published": None}
     )
     return cfg.model_copy(
-        update={"experiment": experiment, "model": cfg.baseline.model, "train": cfg.baseline.train}
+        update={
+            "task": cfg.baseline.task,
+            "experiment": experiment,
+            "model": cfg.baseline.model,
+            "train": cfg.baseline.train,
+        }
     )
 
 

@@ -5,23 +5,14 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from assay.errors import UserError
+# What a task has no module of its own for, it does as the task it is one more way of.
+_AS = {"vision_language": "condition"}
 
 
 def part_of(task: str, part: str) -> Any:
-    """The module pipelines/<task>/<part>.py.
-
-    Raises:
-        UserError: no pipeline does the task yet.
-    """
-    if not is_done(task):
-        raise UserError(f"task={task}: configured, but no stage does it yet")
-    return import_module(f"pipelines.{task}.{part}")
-
-
-def is_done(task: str) -> bool:
-    """Whether there is a pipeline for the task; conf/task/ also describes some that are planned."""
-    return find_spec(f"pipelines.{task}") is not None
+    """The module pipelines/<task>/<part>.py."""
+    own = f"pipelines.{task}.{part}"
+    return import_module(own if task not in _AS or find_spec(own) else f"pipelines.{_AS[task]}.{part}")
 
 
 def refuse_what_does_not_fit(cfg: Any) -> None:
@@ -29,14 +20,13 @@ def refuse_what_does_not_fit(cfg: Any) -> None:
     if cfg.task == "vision_language":
         from assay.training.memory import refuse_what_does_not_fit as refuse
 
-        refuse(cfg.experiment.id, cfg.model.backbone)
+        asked = cfg.model.model_dump(
+            include={"backbone", "weights", "rank", "targets", "image_size", "question"}
+        )
+        refuse(cfg.experiment.id, batch=cfg.train.batch, **asked)
 
 
 def stage_of(task: str, stage: str) -> Callable[[Any], dict[str, Any]]:
-    """The function that runs `stage` ("prepare", "train", ...) for `task` ("classification", "detection", ...).
-
-    Raises:
-        UserError: no pipeline does the task yet.
-    """
+    """The function that runs `stage` ("prepare", "train", ...) for `task` ("classification", "detection", ...)."""
     found: Callable[[Any], dict[str, Any]] = part_of(task, stage).main
     return found

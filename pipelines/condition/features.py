@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.config.condition import ConditionConfig
+from assay.config.condition import StageTwo
 from assay.tracking import Run
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CACHE = Path("runs/features")
 
 
-def crops_of(cfg: ConditionConfig, rows: "pd.DataFrame") -> NDArray[np.uint8]:
+def crops_of(cfg: StageTwo, rows: "pd.DataFrame") -> NDArray[np.uint8]:
     """(N, 224, 224, 3) crops, padded to squares."""
     from assay.data.images import load_images
     from assay.models.backbones import SIDE
@@ -28,7 +28,7 @@ def crops_of(cfg: ConditionConfig, rows: "pd.DataFrame") -> NDArray[np.uint8]:
 
 
 def image_features(
-    cfg: ConditionConfig, rows: "pd.DataFrame", backbone: "Backbone", run: Run | None = None
+    cfg: StageTwo, rows: "pd.DataFrame", backbone: "Backbone", run: Run | None = None
 ) -> NDArray[np.float32]:
     """(N, width) features of the rows' crops.
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.config.condition import ConditionConfig
+from assay.config.condition import ConditionConfig, StageTwo
 from assay.errors import UserError
 from assay.tracking import Run
 
@@ -15,15 +15,20 @@ if TYPE_CHECKING:
     from assay.training.condition import Examples, TrainedCondition
 
 
-def fit(cfg: ConditionConfig, stage: str) -> dict[str, Any]:
+def fit(cfg: StageTwo, stage: str) -> dict[str, Any]:
     """Train as a stage of the graph: into build/<project>/<baseline|model>, recorded as a run; returns model.json."""
-    from pipelines.recording import MODEL, model_tags, run_name, stage_run
+    import shutil
 
+    from pipelines.recording import MODEL, model_tags, run_name, stage_run
+    from pipelines.tasks import part_of
+
+    work = Path("runs/training") / cfg.project.name / stage
     out = Path(cfg.build) / {"baseline": "baseline", "train": "model"}[stage]
     with stage_run(cfg, stage, sections=MODEL, name=run_name(cfg), tags=model_tags(cfg)) as run:
-        info = train_into(cfg, out, work=Path("runs/training") / cfg.project.name / stage, run=run)
+        info: dict[str, Any] = part_of(cfg.task, "fitting").train_into(cfg, out, work=work, run=run)
         if stage == "train":  # evaluation and export look for the model's run by the model's id
             run.identify(info["id"])
+    shutil.rmtree(work, ignore_errors=True)
     print(
         f"{out}: {cfg.experiment.id}, {info['trained_on']} crops, {info['parameters']['trainable']:,} parameters "
         f"learnt on {info['backbone']} ({info['weights']['origin']} weights)"
@@ -73,38 +78,35 @@ def train_into(cfg: ConditionConfig, out: Path, *, work: Path, run: Run) -> dict
     if model.head == "prompts":
         trained = _zero_shot(cfg, info, backbone, weights)
     else:
-        trained = _train(cfg, _with_drawn(cfg, manifest.assign(label=labels)), info, backbone, run)
+        trained = _train(cfg, with_drawn(cfg, manifest.assign(label=labels)), info, backbone, run)
     with fresh_folder(out) as folder:
         save_condition(folder, trained.module, info | trained.facts)
         pd.DataFrame(trained.history).to_csv(folder / "history.csv", index=False)
+    info = read_json(out / "model.json")
+    tell(cfg, out, info, run)
+    return info
+
+
+def tell(cfg: StageTwo, out: Path, info: dict[str, Any], run: Run) -> None:
+    """Keep what was written to `out` with the run, and say so where training failed."""
     for name in ("model.json", "history.csv"):
         run.artifact(out / name)
-    info = read_json(out / "model.json")
     if info["collapsed"]:
         run.tag("collapsed", info["collapsed"])
         print(f"COLLAPSED: {cfg.experiment.id} {info['collapsed']}")
-    return info
 
 
 def _train(
     cfg: ConditionConfig, manifest: "pd.DataFrame", info: dict[str, Any], backbone: "Backbone", run: Run
 ) -> "TrainedCondition":
-    from assay.data.condition import held_out
-    from assay.data.items import POOL
     from assay.training.condition import train_condition
     from pipelines.condition.features import crops_of, image_features
 
     train, model = cfg.train, cfg.model
-    everything, chosen_by = manifest, None
-    if train.selection == "best":
-        watched = held_out(manifest, train.validation_share, cfg.seed)
-        drawn_there = (manifest["split"] == POOL) & manifest["group"].isin(manifest.loc[watched, "group"])
-        chosen_by = _as_reviewed(cfg, manifest[watched], info["classes"])
-        manifest = manifest[~watched & ~drawn_there]
-    rows = _rows(cfg, manifest, info["classes"], run)
+    rows, chosen_by = parts_of(cfg, manifest, info["classes"], run)
     parts: dict[str, Examples | None] = {"train": None, "val": None}
     if model.unfrozen_blocks == 0:
-        features = dict(zip(everything["image"], image_features(cfg, everything, backbone, run), strict=True))
+        features = dict(zip(manifest["image"], image_features(cfg, manifest, backbone, run), strict=True))
     for name, part in (("train", rows), ("val", chosen_by)):
         if part is not None:
             visual = crops_of(cfg, part) if model.unfrozen_blocks != 0 else _pick(features, part)
@@ -125,6 +127,21 @@ def _train(
     )
 
 
+def parts_of(
+    cfg: StageTwo, manifest: "pd.DataFrame", classes: list[str], run: Run
+) -> "tuple[pd.DataFrame, pd.DataFrame | None]":
+    """The rows to train on, and those an epoch is chosen by; None where the last one is kept."""
+    from assay.data.condition import held_out
+    from assay.data.items import POOL
+
+    if cfg.train.selection == "last":
+        return _rows(cfg, manifest, classes, run), None
+    watched = held_out(manifest, cfg.train.validation_share, cfg.seed)
+    drawn_there = (manifest["split"] == POOL) & manifest["group"].isin(manifest.loc[watched, "group"])
+    chosen_by = _as_reviewed(cfg, manifest[watched], classes)
+    return _rows(cfg, manifest[~watched & ~drawn_there], classes, run), chosen_by
+
+
 def _pick(features: dict[str, Any], rows: "pd.DataFrame") -> Any:
     import numpy as np
 
@@ -141,7 +158,7 @@ def _examples(rows: "pd.DataFrame", visual: Any, info: dict[str, Any]) -> "Examp
     return Examples(visual=visual, labels=labels, **arrays_of(rows, info))
 
 
-def _with_drawn(cfg: ConditionConfig, manifest: "pd.DataFrame") -> "pd.DataFrame":
+def with_drawn(cfg: StageTwo, manifest: "pd.DataFrame") -> "pd.DataFrame":
     """The manifest, and the instances that reviewers drew where the experiment asks for them; those without a label."""
     import pandas as pd
 
@@ -151,7 +168,7 @@ def _with_drawn(cfg: ConditionConfig, manifest: "pd.DataFrame") -> "pd.DataFrame
     return pd.concat([manifest, drawn], ignore_index=True) if len(drawn) else manifest
 
 
-def _rows(cfg: ConditionConfig, manifest: "pd.DataFrame", classes: list[str], run: Run) -> "pd.DataFrame":
+def _rows(cfg: StageTwo, manifest: "pd.DataFrame", classes: list[str], run: Run) -> "pd.DataFrame":
     """The rows to train on, reviewed labels applied where the experiment asks for them."""
     from assay.files import read_json
     from assay.training.examples import training_rows
@@ -173,7 +190,7 @@ def _rows(cfg: ConditionConfig, manifest: "pd.DataFrame", classes: list[str], ru
     return chosen.merge(told, on="image", how="left", validate="many_to_one")
 
 
-def _reviewed(cfg: ConditionConfig) -> "pd.DataFrame | None":
+def _reviewed(cfg: StageTwo) -> "pd.DataFrame | None":
     """What reviewers said last of each instance (image, label), where the experiment asks for it."""
     import pandas as pd
 
@@ -184,7 +201,7 @@ def _reviewed(cfg: ConditionConfig) -> "pd.DataFrame | None":
     return said.sort_values("at", kind="stable").drop_duplicates("image", keep="last")
 
 
-def _as_reviewed(cfg: ConditionConfig, rows: "pd.DataFrame", classes: list[str]) -> "pd.DataFrame":
+def _as_reviewed(cfg: StageTwo, rows: "pd.DataFrame", classes: list[str]) -> "pd.DataFrame":
     """The rows an epoch is chosen by, with reviewed labels as training has them; without those of no class."""
     from assay.training.examples import answers
 

@@ -104,11 +104,7 @@ def _facts(
     how = "last" if cfg.train.selection == "last" else "best on held-out training photos"
     facts = {
         "backbone": info["backbone"],
-        "head": " ⊕ ".join(
-            ["image features"]
-            + ([f"object type ({info['type_embedding']})"] if info["type_embedding"] else [])
-            + ([f"{len(info['spatial_features'])} spatial features"] if info["spatial_features"] else [])
-        ),
+        "head": _head(info),
         "parameters": "{trainable:,} trainable, {frozen:,} frozen".format(**info["parameters"]),
         "trained on": f"{info['trained_on']} crops; {info['epochs_run']} epochs, kept {info['best_epoch']} ({how})",
         "tested on": f"{scores['n']} crops of {scores['groups']} groups of photos; other photos of the same flights "
@@ -131,6 +127,19 @@ def _facts(
             f"{100 * found['value']:.1f} % ({100 * found['low']:.1f} to {100 * found['high']:.1f}): {names}"
         )
     return facts
+
+
+def _head(info: dict[str, Any]) -> str:
+    """What the decision is made from."""
+    if info["head"] == "words":
+        return (
+            f"the likeliest of {len(info['classes'])} words, after low-rank adapters of rank {info['rank']}"
+        )
+    return " ⊕ ".join(
+        ["image features"]
+        + ([f"object type ({info['type_embedding']})"] if info["type_embedding"] else [])
+        + ([f"{len(info['spatial_features'])} spatial features"] if info["spatial_features"] else [])
+    )
 
 
 def published_accuracy(cfg: ConditionConfig) -> dict[str, Any]:

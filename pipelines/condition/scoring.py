@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.config.condition import ConditionConfig
+from assay.config.condition import ConditionConfig, StageTwo, VisionLanguageConfig
 from assay.evaluation.predictions import Predictions
 from assay.tracking import Run
 
@@ -15,16 +15,21 @@ if TYPE_CHECKING:
 
 
 def probabilities(
-    cfg: ConditionConfig, trained: Path, rows: "pd.DataFrame"
+    cfg: StageTwo, trained: Path, rows: "pd.DataFrame"
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """(N, classes) probabilities of the model in `trained` for rows of the manifest, and its model.json.
 
-    Features are computed for the whole manifest, where they are not there yet: the stages share them.
+    Features are computed for the whole manifest, where they are not there yet: the stages share them. A vision-language
+    model has none, it is asked.
     """
     from assay.data.condition import read_manifest
     from assay.models.condition import load_condition, probabilities_of
     from pipelines.condition.features import arrays_of, image_features
 
+    if isinstance(cfg, VisionLanguageConfig) and (trained / "adapter_config.json").is_file():
+        from pipelines.vision_language.answers import probabilities as asked
+
+        return asked(cfg, trained, rows)
     module, info = load_condition(trained)
     everything = read_manifest(Path(cfg.build) / "dataset")
     features = image_features(cfg, everything, module.backbone)

@@ -42,20 +42,14 @@ def run_stage(stage: Callable[[Any], Any], doc: str | None) -> None:
         cfg = _configuration(arguments)
         if cfg.task not in TASKS:
             raise UserError(
-                f"project={cfg.project.name} experiment={cfg.experiment.id}: {_how(cfg.task)}; stages exist for "
-                f"{', '.join(TASKS)}"
+                f"project={cfg.project.name} experiment={cfg.experiment.id}: {cfg.task} runs as a sweep: "
+                f"`make sweep EXP={_SWEEPS[cfg.task]}`; stages exist for {', '.join(TASKS)}"
             )
         stage(cfg)
 
 
-TASKS = ("classification", "detection", "condition")
+TASKS = ("classification", "detection", "condition", "vision_language")
 _SWEEPS = {"timeline": "fusion` or `make sweep EXP=temporal", "ocr": "ocr_signs"}
-
-
-def _how(task: str) -> str:
-    if task in _SWEEPS:
-        return f"{task} runs as a sweep: `make sweep EXP={_SWEEPS[task]}`"
-    return f"configured, but stages for {task} do not exist yet"
 
 
 def be_quiet() -> None:

@@ -14,7 +14,6 @@ from assay.files import read_json, write_json
 from pipelines.detection import gathering as detection
 from pipelines.gathering import lay_out, parent_id, same_seed, trainings_of
 from pipelines.presenting import table_of_jobs
-from pipelines.tasks import part_of
 from tests.evaluation.detectors import random_boxes
 
 
@@ -162,18 +161,6 @@ def test_reviewed_pictures_count_where_they_are_used(detectors):
     detectors(("yolo11s_expanded", 0))
     with pytest.raises(UserError, match=r"hard_examples/examples\.csv: no such file"):
         detectors(("yolo11s_reviewed", 0))
-
-
-def test_a_task_that_no_pipeline_does_is_a_row_of_the_table(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    overrides = ["project=conditions", "experiment=conditions/qwen2vl_lora", "profile=smoke", "seed=0"]
-    entry = {"overrides": overrides, "config": compose(overrides).model_dump(mode="json")}
-    (job,) = lay_out("tiny", [entry])
-    end(job, "refused", error="task=vision_language: configured, but no stage does it yet")
-    (row,) = table_of_jobs([job]).to_dict("records")
-    assert (row["status"], row["task"]) == ("refused", "vision_language") and "no stage" in row["error"]
-    with pytest.raises(UserError, match="no stage does it yet"):
-        part_of("vision_language", "fitting")
 
 
 def test_pairs_share_a_seed_and_trainings_are_repeated_ones(detectors):

@@ -24,12 +24,6 @@ class HeadTraining(Strict):
     patience: Count | None = Field(description="stop after so many epochs without a better one; null = never")
 
 
-class CropTraining(HeadTraining):
-    """Training on crops of boxes."""
-
-    max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
-
-
 class ReviewedLabels(Strict):
     """What training does with reviewed instances."""
 
@@ -37,9 +31,10 @@ class ReviewedLabels(Strict):
     repeat: Count = Field(description="how often a reviewed instance is shown per epoch")
 
 
-class ConditionTraining(CropTraining):
+class ConditionTraining(HeadTraining):
     """Training of a condition classifier; the test instances are never looked at while it learns."""
 
+    max_images: Annotated[int, Field(ge=2)] | None = Field(description="train on a seeded subset; null = all")
     selection: Literal["last", "best"] = Field(
         description="which epoch is kept; best: on `validation_share` of the training photos, held out for it"
     )
@@ -136,28 +131,61 @@ class ConditionConfig(Shared):
 
     @model_validator(mode="after")
     def _reviewers_answer_two_classes(self) -> "ConditionConfig":
-        if self.train.hard_examples.use and self.model.classes != "binary":
-            raise ValueError("train.hard_examples.use needs model.classes=binary: reviewers answer those two")
+        _two_classes_for_reviewers(self)
         return self
+
+
+AdaptedLayer = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
 class VisionLanguageModel(Strict):
     """A vision-language model with low-rank adapters that answers a question about a crop."""
 
     backbone: Literal["Qwen/Qwen2-VL-2B-Instruct", "Qwen/Qwen2-VL-7B-Instruct"]
-    weights: str | None = Field(description="folder of the backbone's weights, before every other origin")
-    classes: Literal["binary", "three", "nine"]
-    question: str
+    weights: str | None = Field(description="folder of the backbone's files, before every other origin")
+    classes: Literal["binary", "three", "nine"] = Field(
+        description="as of the other rows; a class's name is the word that answers"
+    )
+    image_size: int = Field(ge=56, le=1120, multiple_of=28, description="side of a crop; a token is 28 px")
+    question: str = Field(min_length=1, description="may name {object_type} and {classes}")
     rank: Count = Field(description="rank of the adapters")
-    alpha: Positive = Field(description="scale of the adapters")
-    dropout: float = Field(ge=0, lt=1, description="share of activations left out while training")
+    alpha: Positive = Field(description="scale of the adapters, by rank")
+    dropout: float = Field(
+        ge=0, lt=1, description="share of what enters the adapters, left out while training"
+    )
+    targets: tuple[AdaptedLayer, ...] = Field(
+        min_length=1, description="layers of the text tower that get adapters"
+    )
+
+    @model_validator(mode="after")
+    def _question_can_be_asked(self) -> "VisionLanguageModel":
+        try:
+            self.question.format(object_type="", classes="")
+        except (KeyError, IndexError, ValueError):
+            raise ValueError("question may hold {object_type} and {classes} and no other braces") from None
+        return self
 
 
 class VisionLanguageConfig(Shared):
-    """One experiment of condition classification by a vision-language model."""
+    """One experiment of condition classification by a vision-language model, which is not exported."""
 
     task: Literal["vision_language"]
     prepare: ConditionPreparation
     model: VisionLanguageModel
-    train: CropTraining
+    train: ConditionTraining
+    mine: CropMining
+    evaluate: ConditionEvaluation
     baseline: ConditionBaseline
+
+    @model_validator(mode="after")
+    def _reviewers_answer_two_classes(self) -> "VisionLanguageConfig":
+        _two_classes_for_reviewers(self)
+        return self
+
+
+StageTwo = ConditionConfig | VisionLanguageConfig  # a detector's boxes -> their condition
+
+
+def _two_classes_for_reviewers(cfg: StageTwo) -> None:
+    if cfg.train.hard_examples.use and cfg.model.classes != "binary":
+        raise ValueError("train.hard_examples.use needs model.classes=binary: reviewers answer those two")

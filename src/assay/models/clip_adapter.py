@@ -1,4 +1,4 @@
-"""The one module that imports transformers: CLIP's two towers from their configuration, filled with weights."""
+"""The one module that imports transformers for CLIP: its two towers from their configuration, filled with weights."""
 
 import logging
 from collections.abc import Mapping, Sequence

@@ -89,7 +89,7 @@ def train_condition(
     module = ConditionClassifier(backbone, head)
     on = device() if learning else torch.device("cpu")  # a head alone is done before a GPU has started
     module.to(on)
-    loop = _Loop(module, learning, _weights(train.labels, classes, class_weights).to(on), on, batch)
+    loop = _Loop(module, learning, loss_weights(train.labels, classes, class_weights).to(on), on, batch)
     optimizer = torch.optim.AdamW(
         [p for p in module.parameters() if p.requires_grad], lr=lr, weight_decay=weight_decay
     )
@@ -196,7 +196,7 @@ class _Loop:
         return torch.cat([self.logits(examples, part).cpu() for part in np.split(rows, rows[128::128])])
 
 
-def _weights(labels: NDArray[np.int64], classes: int, how: Literal["none", "balanced"]) -> Tensor:
+def loss_weights(labels: NDArray[np.int64], classes: int, how: Literal["none", "balanced"]) -> Tensor:
     """(classes,) loss weights: N / (classes x count), so that every class weighs the same in sum."""
     counts = np.bincount(labels, minlength=classes)
     if how == "none":
