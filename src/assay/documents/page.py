@@ -17,6 +17,7 @@ from assay.documents.client import about_model, ask
 from assay.errors import UserError
 
 SERVICE, TOKEN = sys.argv[1], os.environ.get("ASSAY_SERVICE_TOKEN")
+_KEEP: dict[str, Any] = {"width": "stretch", "on_click": "ignore"}  # a second run would cancel the download
 KINDS = ["pdf", "png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"]
 
 
@@ -88,12 +89,10 @@ def _keep(name: str, answer: dict[str, Any]) -> None:
     }
     left, right = st.columns(2)
     text = json.dumps(bare, indent=1, ensure_ascii=False)
-    left.download_button("Download JSON", text, f"{name}.json", "application/json", width="stretch")
+    left.download_button("Download JSON", text, f"{name}.json", "application/json", **_KEEP)
     if answer["pdf"]:
         marked = base64.b64decode(answer["pdf"])
-        right.download_button(
-            "Download PDF", marked, f"{name}_annotated.pdf", "application/pdf", width="stretch"
-        )
+        right.download_button("Download PDF", marked, f"{name}_annotated.pdf", "application/pdf", **_KEEP)
     else:
         right.caption("its pages can be shown, but not written to, or it is too long for that")
 
