@@ -35,8 +35,8 @@ def data_of(cfg: DetectionConfig) -> list[Path]:
 
 
 def published(cfg: DetectionConfig) -> float | None:
-    """The published value of the main metric, as a share."""
-    return cfg.experiment.published.share(cfg.project.main_metric) if cfg.experiment.published else None
+    """The published mAP50 as a share: tables and plots show mAP50, whichever metric the project keeps epochs by."""
+    return cfg.experiment.published.share("map50") if cfg.experiment.published else None
 
 
 def predictions_of(jobs: "Sequence[Job]") -> "BoxPredictions":

@@ -206,3 +206,9 @@ def test_detectors_are_compared_split_by_split_the_later_at_the_recall_of_the_ea
     write_boxes(jobs[1].folder / "evaluation/predictions.parquet", other)
     with pytest.raises(UserError, match="were not run on the same images"):
         detection.predictions_of(jobs)
+
+
+def test_a_published_map50_stands_in_the_column_of_map50s_whichever_metric_keeps_the_epochs():
+    cfg = compose(["project=documents", "experiment=documents/yolo11s_20251115_230142", "profile=smoke"])
+    assert cfg.project.main_metric == "map50_95"
+    assert detection.published(cfg) == pytest.approx(0.983)
