@@ -17,7 +17,8 @@ def main(cfg: DetectionConfig) -> dict[str, float]:
     import pandas as pd
 
     from assay.data.counts import log_counts
-    from assay.data.detection import prepare, warning_of_groups
+    from assay.data.detection import prepare
+    from assay.data.detection_findings import warning_of_groups
     from assay.data.source import current_source
     from assay.data.splitting import scored_only
     from assay.data.workzone import ClipRow, write_clips

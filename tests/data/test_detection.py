@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from assay.data.classification import read_manifest, source_of
-from assay.data.detection import prepare, read_boxes, warning_of_groups
+from assay.data.detection import prepare, read_boxes
+from assay.data.detection_findings import warning_of_groups
 from assay.data.images import read_image
 from assay.data.items import Bad, Box, Item
 from assay.errors import UserError

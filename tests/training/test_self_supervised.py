@@ -49,7 +49,7 @@ def test_without_lightly_it_says_what_to_install(monkeypatch):
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(UserError, match=r"assay\[ssl\]"):
+    with pytest.raises(UserError, match=r"uv pip install -e '.\[ssl\]'"):
         pretrain_backbone(
             backbone(), np.zeros((2, 40, 40, 3), np.uint8), epochs=1, log=lambda *_: None, **HOW
         )

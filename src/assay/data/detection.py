@@ -3,9 +3,7 @@
 import csv
 import hashlib
 import io
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,10 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from assay.data.detection_findings import Stored, balance, counts_of, findings, names
 from assay.data.drawing import draw_annotated
 from assay.data.duplicates import Pair, groups, near_pairs
 from assay.data.images import BadImage, Pixels, decode
-from assay.data.items import HELD_OUT, POOL, SPARE, SPLITS, Bad, Box, Item
+from assay.data.items import HELD_OUT, POOL, SPLITS, Bad, Box, Item
 from assay.data.progress import track
 from assay.data.source import NAME, write_source_file
 from assay.errors import UserError
@@ -33,19 +32,6 @@ HASH_SIDE = 12
 THUMBNAIL = 48
 # px, chosen here: so wide a frame around a region to ignore gives the colour it is painted with.
 _BORDER = 3
-_MOST = 0.9  # of the images in one group: more, and what the groups are made of tells nothing
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """One image that was written, and what is needed to compare it with the others."""
-
-    item: Item
-    image: str  # path below the data set's folder
-    sha256: str  # of the stored file
-    pixels: str  # of the decoded picture as it was read
-    thumbnail: Pixels
-    bits: NDArray[np.bool_]
 
 
 def prepare(
@@ -101,16 +87,16 @@ def prepare(
         identical = _identical_pairs(stored)
         near = _near_pairs(stored, near_duplicate_distance)
         manifest, boxes = _manifest(stored, identical, near), _boxes_table(stored)
-        counts = _counts(stored, manifest, len(quarantine), identical, near)
+        counts = counts_of(stored, manifest, len(quarantine), identical, near)
         report = {
             "classes": list(classes),
             "counts": counts,
             "source": dict(source),
             "split": split,
-            "names": _names(boxes),
-            "balance": _balance(stored, classes),
+            "names": names(boxes),
+            "balance": balance(stored, classes),
             "quarantine": [{"image": name, "reason": reason} for name, reason in sorted(quarantine)],
-            **_findings(stored, manifest, identical, near),
+            **findings(stored, manifest, identical, near),
         }
         manifest.to_parquet(folder / "manifest.parquet", index=False)
         boxes.to_parquet(folder / "boxes.parquet", index=False)
@@ -122,16 +108,6 @@ def prepare(
         write_detection_report(folder / "report.html", report, manifest, boxes, folder)
         write_source_file(folder / NAME, dict(source))
     return counts
-
-
-def warning_of_groups(counts: Mapping[str, float]) -> str:
-    """What to tell a person where nearly all images are one group, of `prepare`'s counts; "" where there is nothing."""
-    if counts["largest_group"] <= _MOST * counts["images"]:
-        return ""
-    return (
-        f"warning: {counts['largest_group']:.0f} of {counts['images']:.0f} images are one group by their names or looks; "
-        "intervals draw whole groups, so there will be none, or none to rely on"
-    )
 
 
 def read_boxes(folder: Path) -> pd.DataFrame:
@@ -163,7 +139,7 @@ def _claim_name(item: Item, taken: dict[tuple[str, str], str]) -> None:
         raise BadImage(f"has the name of {first}")
 
 
-def _store(item: Item, folder: Path, classes: Sequence[str], *, draw: bool) -> _Stored:
+def _store(item: Item, folder: Path, classes: Sequence[str], *, draw: bool) -> Stored:
     try:
         content = item.read()
     except OSError as error:
@@ -188,7 +164,7 @@ def _store(item: Item, folder: Path, classes: Sequence[str], *, draw: bool) -> _
             drawn = folder / "drawn" / item.split / f"{PurePosixPath(item.name).stem}.jpg"
             drawn.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(draw_annotated(picture, item.boxes, classes)).save(drawn, "JPEG", quality=80)
-    return _Stored(
+    return Stored(
         item=item,
         image=f"images/{item.split}/{item.name}",
         sha256=hashlib.sha256(content).hexdigest(),
@@ -234,7 +210,7 @@ def _encode(picture: Pixels, name: str) -> bytes:
     return stream.getvalue()
 
 
-def _require_enough(stored: Sequence[_Stored], quarantine: Sequence[tuple[str, str]]) -> None:
+def _require_enough(stored: Sequence[Stored], quarantine: Sequence[tuple[str, str]]) -> None:
     for split in ("train", "val"):
         of_split = [one for one in stored if one.item.split == split]
         if not any(not box.ignore for one in of_split for box in one.item.boxes):
@@ -246,14 +222,14 @@ def _require_enough(stored: Sequence[_Stored], quarantine: Sequence[tuple[str, s
             )
 
 
-def _identical_pairs(stored: Sequence[_Stored]) -> list[tuple[int, int]]:
+def _identical_pairs(stored: Sequence[Stored]) -> list[tuple[int, int]]:
     """Each image with the first one of the same pixels; sorted by that first one."""
     first: dict[str, int] = {}
     pairs = [(first[one.pixels], k) for k, one in enumerate(stored) if first.setdefault(one.pixels, k) != k]
     return sorted(pairs)
 
 
-def _near_pairs(stored: Sequence[_Stored], distance: float) -> list[Pair]:
+def _near_pairs(stored: Sequence[Stored], distance: float) -> list[Pair]:
     """Near-duplicate pairs, identical ones left out."""
     if distance <= 0:
         return []
@@ -262,7 +238,7 @@ def _near_pairs(stored: Sequence[_Stored], distance: float) -> list[Pair]:
 
 
 def _manifest(
-    stored: Sequence[_Stored], identical: Sequence[tuple[int, int]], near: Sequence[Pair]
+    stored: Sequence[Stored], identical: Sequence[tuple[int, int]], near: Sequence[Pair]
 ) -> pd.DataFrame:
     alike = [*identical, *((pair.first, pair.second) for pair in near)]
     members: dict[str, list[int]] = {}
@@ -296,7 +272,7 @@ def _manifest(
     return pd.DataFrame(rows)
 
 
-def _boxes_table(stored: Sequence[_Stored]) -> pd.DataFrame:
+def _boxes_table(stored: Sequence[Stored]) -> pd.DataFrame:
     columns = ["image", "label", "x1", "y1", "x2", "y2", "ignore", "raw"]
     rows = [
         (one.image, box.label, *map(float, box.xyxy), box.ignore, box.raw)
@@ -305,106 +281,3 @@ def _boxes_table(stored: Sequence[_Stored]) -> pd.DataFrame:
     ]
     types = {"x1": float, "y1": float, "x2": float, "y2": float, "ignore": bool}
     return pd.DataFrame(rows, columns=columns).astype(types)
-
-
-def _balance(stored: Sequence[_Stored], classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Images, images without objects, and boxes of each class, per subset and split."""
-    rows = []
-    for subset in sorted({one.item.subset for one in stored}):
-        for split in SPLITS:
-            part = [one.item for one in stored if (one.item.subset, one.item.split) == (subset, split)]
-            if not part:
-                continue
-            labels = Counter(box.label for item in part for box in item.boxes if not box.ignore)
-            empty = sum(all(box.ignore for box in item.boxes) for item in part)
-            rows.append(
-                {"subset": subset, "split": split, "images": len(part)}
-                | {"without_objects": 0 if split == POOL else empty}
-                | {"boxes": {name: labels[name] for name in classes}}
-            )
-    return rows
-
-
-def _names(boxes: pd.DataFrame) -> list[dict[str, Any]]:
-    """Every name in the annotation, the class that it became ("" = a region to ignore), and its boxes."""
-    counts = boxes.groupby(["label", "raw"], sort=True).size()
-    named = [(*name, int(number)) for name, number in zip(counts.index, counts, strict=True)]
-    return [{"raw": raw, "label": label, "boxes": number} for label, raw, number in named]
-
-
-def _findings(
-    stored: Sequence[_Stored],
-    manifest: pd.DataFrame,
-    identical: Sequence[tuple[int, int]],
-    near: Sequence[Pair],
-) -> dict[str, list[dict[str, Any]]]:
-    """What the report lists one by one: copies, near-duplicates, what was mended, and regions that were painted over."""
-    return {
-        "identical": [_pair(manifest, first, second) for first, second in identical],
-        "near_duplicates": [
-            _pair(manifest, pair.first, pair.second)
-            | {"distance": round(pair.distance, 4), "correlation": round(pair.correlation, 4)}
-            for pair in near
-        ],
-        "mended": [{"image": one.image, "note": note} for one in stored for note in one.item.notes],
-        "painted_over": [
-            {"image": one.image, "region": [round(x, 1) for x in box.xyxy], "raw": box.raw}
-            for one in stored
-            if one.item.split == "train"
-            for box in one.item.boxes
-            if box.ignore
-        ],
-    }
-
-
-def _counts(
-    stored: Sequence[_Stored],
-    manifest: pd.DataFrame,
-    quarantined: int,
-    identical: Sequence[tuple[int, int]],
-    near: Sequence[Pair],
-) -> dict[str, float]:
-    counts: dict[str, float] = {"images": len(stored), "quarantined": quarantined}
-    for split in SPLITS:
-        part = [one.item for one in stored if one.item.split == split]
-        if part:
-            counts[split] = len(part)
-            labels = Counter(box.label for item in part for box in item.boxes if not box.ignore)
-            counts |= {f"{split}_{label}": number for label, number in sorted(labels.items())}
-    splits = manifest["split"].tolist()
-    for name, pairs in (
-        ("identical", list(identical)),
-        ("near", [(pair.first, pair.second) for pair in near]),
-    ):
-        counts[f"{name}_pairs"] = len(pairs)
-        counts[f"{name}_pairs_across"] = sum(
-            _across(splits[first], splits[second]) for first, second in pairs
-        )
-    sizes = manifest.groupby("group").size()
-    by_group = manifest.groupby("group")["split"].agg(set)
-    in_both = by_group[[("train" in found and bool(found & {*HELD_OUT})) for found in by_group]].index
-    held_out = manifest["split"].isin(HELD_OUT)
-    return counts | {
-        "held_out": int(held_out.sum()),
-        "leaks": int(manifest["leak"].sum()),
-        "groups": len(sizes),
-        "largest_group": int(sizes.max()),
-        "groups_across": len(in_both),
-        "held_out_in_training_groups": int((held_out & manifest["group"].isin(in_both)).sum()),
-        "mended": sum(len(one.item.notes) for one in stored),
-        "ignored_regions": sum(box.ignore for one in stored for box in one.item.boxes),
-    }
-
-
-def _across(one: str, other: str) -> bool:
-    return one != other and not {POOL, SPARE} & {one, other}
-
-
-def _pair(manifest: pd.DataFrame, first: int, second: int) -> dict[str, Any]:
-    one, other = manifest.iloc[first], manifest.iloc[second]
-    return {
-        "first": one["image"],
-        "second": other["image"],
-        "splits": [one["split"], other["split"]],
-        "across": _across(one["split"], other["split"]),
-    }
