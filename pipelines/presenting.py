@@ -49,7 +49,12 @@ def _row(job: "Job", requested: Sequence[str]) -> dict[str, Any]:
         ended = "refused" if status["status"] == "refused" else "failed"
         return row | {"status": ended, "error": status.get("error") or unsaid[status["status"]]}
     twin = {"same_as": same} if (same := same_as(cfg, requested=requested)) else {}
-    return row | twin | status["metrics"] | _published(cfg, status["metrics"])
+    row |= twin | status["metrics"]
+    own = variant(job).removeprefix(cfg.experiment.id)
+    for change in requested:
+        own = own.replace(f" {change}", "", 1)
+    # a variant is not what was published
+    return row | ({"changed": own.strip()} if own else _published(cfg, status["metrics"]))
 
 
 def _published(cfg: Any, metrics: dict[str, Any]) -> dict[str, Any]:

@@ -81,6 +81,11 @@ def test_a_number_of_another_experiment_answers_nothing(book, results):
     assert answer(book, results(cherry__x=[SWEEP, sweep_row()]), kind="target") == []
 
 
+def test_a_sweep_s_variant_of_an_experiment_answers_nothing(book, results):
+    rows = results(cherry__x=[f"{SWEEP},changed", f"{sweep_row(0.91)},train.lr=0.5", f"{sweep_row(0.90)},"])
+    assert [one.value for one in rows] == [0.90] and len(answer(book, rows)) == 1
+
+
 def test_a_number_whose_images_the_document_does_not_name_is_not_comparable(book, results):
     books = book({"a": claim("91.92%", metric="accuracy", experiment="resnet18")})
     ((one,),) = answers(books, results(cherry__x=[SWEEP, sweep_row()])).values()

@@ -120,6 +120,18 @@ def test_the_table_says_how_each_job_ended(jobs):
     assert errors == ["killed before it ended; the same command runs it again", "ValueError: on purpose"]
 
 
+def test_a_variant_of_a_sweep_stands_beside_no_published_number(detectors):
+    asked = [("yolo11s_best", 0), ("yolo11s_best", 0, "train.box=1")]
+    plain, variant = detectors(*asked)
+    for job in (plain, variant):
+        end(job, metrics={"source": "original", "weights": "file", "map50": 0.5, "n": 45})
+    table = table_of_jobs([plain, variant])
+    assert table["published"].tolist() == [pytest.approx(0.8608), pytest.approx(float("nan"), nan_ok=True)]
+    assert table["changed"].tolist()[1] == "train.box=1"
+    # asked of every job it is no variant: the reasons why it does not compare tell it
+    assert table_of_jobs([variant], ["train.box=1"])["published"].tolist() == [pytest.approx(0.8608)]
+
+
 def test_data_that_was_not_prepared_is_one_line(jobs, tmp_path):
     (tmp_path / "build/cherry/hard_examples/examples.csv").unlink()
     with pytest.raises(UserError, match=r"examples\.csv: no such file; `dvc repro` writes it"):

@@ -62,7 +62,8 @@ def read_results(folder: Path) -> list[Measured]:
     for path in sorted(folder.glob("*/*.csv")):
         try:
             with path.open(encoding="utf-8", newline="") as stream:
-                rows = list(csv.DictReader(stream))
+                # a sweep's variant of an experiment is not what a document reports
+                rows = [row for row in csv.DictReader(stream) if not row.get("changed")]
             if rows and {"experiment", "accuracy", "low", "high"} <= rows[0].keys():
                 found += [one for row in rows if row.get("accuracy") for one in _classifier(path, row)]
             elif rows and {"experiment", "split", "map50", "map50_low"} <= rows[0].keys():
