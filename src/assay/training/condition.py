@@ -1,7 +1,7 @@
 """Train a condition classifier: a small head on frozen image features, or with the last blocks under it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,10 +14,8 @@ from torch import Tensor, nn
 from assay.data.progress import track
 from assay.models.backbones import Backbone
 from assay.models.condition import ConditionClassifier, ConditionHead, to_pixels
+from assay.training.epochs import Log, Row, log_row
 from assay.training.precision import device
-
-Log = Callable[[str, float, int], None]
-Row = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -105,8 +103,7 @@ def train_condition(
         if val is not None:
             row |= loop.evaluate(val)
         history.append(row)
-        for name in row.keys() - {"epoch"}:
-            log(name, row[name], epoch)
+        log_row(log, row)
         if val is None or row["val/accuracy"] > best:
             best, kept = row.get("val/accuracy", -1.0), epoch
             state = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}

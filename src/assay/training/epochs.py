@@ -75,7 +75,7 @@ def run_epochs(
         setup.optimizer.load_state_dict(saved["optimizer"])
         history, best, collapsed = saved["history"], saved["best"], saved["collapsed"]
         for row in history:
-            _log_row(log, row)
+            log_row(log, row)
 
     images = len(setup.train[1])
     with EpochProgress(epochs=epochs, images=images, done=len(history)) as progress:
@@ -100,7 +100,7 @@ def run_epochs(
                 for selection in SELECTIONS:
                     if best_row(history, selection)["epoch"] == epoch:
                         best[selection] = _copy(setup.network)
-                _log_row(log, history[-1])
+                log_row(log, history[-1])
                 log("train/images_per_second", speed, epoch)
                 progress.end(history[-1], speed, best_row(history, "as_published")["val/accuracy"])
             else:
@@ -191,7 +191,8 @@ def _copy(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
-def _log_row(log: Log, row: Row) -> None:
+def log_row(log: Log, row: Row) -> None:
+    """Give `log` every number of an epoch's row."""
     for name, value in row.items():
         if name != "epoch":
             log(name, value, int(row["epoch"]))

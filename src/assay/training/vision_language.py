@@ -13,7 +13,8 @@ from torch import Tensor
 from assay.data.progress import track
 from assay.models.qwen_adapter import Asker, learnt, probabilities_of, put_back
 from assay.training.checkpoint import Checkpoint
-from assay.training.condition import Log, Row, loss_weights
+from assay.training.condition import loss_weights
+from assay.training.epochs import Log, Row, log_row
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def train_adapters(
         history, best, kept, collapsed = (saved[name] for name in ("history", "best", "kept", "collapsed"))
         state = saved["state"]
         for row in history:
-            _log_row(log, row)
+            log_row(log, row)
     for epoch in range(len(history) + 1, epochs + 1):
         if collapsed or (val is not None and patience and len(history) - kept >= patience):
             break
@@ -74,7 +75,7 @@ def train_adapters(
             history.append({"epoch": epoch, "lr": lr, "train/loss": loss, "train/accuracy": accuracy})
             if val is not None:
                 history[-1] |= _evaluate(asker, val, words)
-            _log_row(log, history[-1])
+            log_row(log, history[-1])
             if val is None or history[-1]["val/accuracy"] > best:
                 best, kept, state = history[-1].get("val/accuracy", -1.0), epoch, learnt(network)
         else:
@@ -140,8 +141,3 @@ def _evaluate(asker: Asker, val: Questions, words: Sequence[str]) -> Row:
         "val/loss": float(-np.log(np.maximum(told, np.finfo(np.float32).tiny)).mean()),
         "val/accuracy": float((found.argmax(axis=1) == val.labels).mean()),
     }
-
-
-def _log_row(log: Log, row: Row) -> None:
-    for name in row.keys() - {"epoch"}:
-        log(name, row[name], int(row["epoch"]))
